@@ -1,0 +1,1 @@
+"""One module a neighbour of the outside world; adapters do not know each other."""

@@ -1,0 +1,1 @@
+"""What an operator types and reads; nothing but parsing and printing."""

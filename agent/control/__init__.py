@@ -1,0 +1,1 @@
+"""Loops that act only through ports; they know no engine, no file and no firewall."""

@@ -1,0 +1,27 @@
+"""What can go wrong between the agent and the world; each says what to do next."""
+
+from agent.domain.errors import DockwardenError
+
+
+class EngineUnavailable(DockwardenError):
+    """The container engine did not answer, or not in time."""
+
+
+class AllowlistRejected(DockwardenError):
+    """A list was found but cannot be trusted; the last good one stays in force."""
+
+
+class ConfigInvalid(DockwardenError):
+    """The configuration is wrong; `problems` lists every error with file, key and fix."""
+
+    def __init__(self, problems: list[str], *, hint: str = "") -> None:
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = problems
+
+
+class SinkFailed(DockwardenError):
+    """A finding could not be kept."""
+
+
+class ControlUnavailable(DockwardenError):
+    """The agent's control socket does not answer."""
