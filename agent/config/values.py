@@ -1,0 +1,173 @@
+"""The resolved configuration with its defaults: plain values; knows no file and no pydantic.
+
+The daemon imports this module only: what reads and checks the files (22 MiB of it) stays in the
+process that starts the daemon.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agent.domain.allowlist import Exemption
+from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
+
+FILE_SCHEME = "file:"
+
+
+class LogLevel(StrEnum):
+    """The least important log events that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LocalImages(StrEnum):
+    """What an image built on top of an approved one is worth."""
+
+    DENY = "deny"
+    DERIVED = "derived"
+
+
+class BuildSteps(StrEnum):
+    """What happens to BuildKit's RUN steps, whose image cannot be known."""
+
+    DENY = "deny"
+    REPORT = "report"
+    ALLOW = "allow"
+
+
+class OnTimeout(StrEnum):
+    """What becomes of a container held at the gate for which no ruling came in time."""
+
+    THAW = "thaw"
+    KILL = "kill"
+
+
+class Journal(StrEnum):
+    """Whether findings go to the systemd journal; `auto` is where there is one."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class ExplainAccess(StrEnum):
+    """Who may ask why a container was refused."""
+
+    ROOT = "root"
+    GROUP = "group"
+    EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """`[agent]`. An empty `host_name` means the machine's own."""
+
+    mode: Mode = Mode.OBSERVE
+    state_dir: str = "/var/lib/dockwarden"
+    runtime_dir: str = "/run/dockwarden"
+    host_name: str = ""
+    contact: str = ""
+    log_level: LogLevel = LogLevel.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """`[engine]`. `timeout_seconds` bounds each single call."""
+
+    socket: str = "/var/run/docker.sock"
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class AllowlistConfig:
+    """`[allowlist]`. `source` is `file:` and an absolute path."""
+
+    source: str = "file:/etc/dockwarden/allowlist.json"
+
+    @property
+    def path(self) -> str:
+        """The path of a `file:` source."""
+        return self.source.removeprefix(FILE_SCHEME)
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcementConfig:
+    """`[enforcement]`. `actions` holds one action for every verdict.
+
+    `keep_refused` keeps containers that were refused before they ran, `keep_killed` those that
+    had run; `sweep_seconds` is how often all containers are judged again.
+    """
+
+    nets: frozenset[Net] = frozenset({Net.CREATE, Net.GATE, Net.START})
+    stop_timeout_seconds: float = 10.0
+    keep_refused: bool = False
+    keep_killed: bool = True
+    local_images: LocalImages = LocalImages.DENY
+    build_steps: BuildSteps = BuildSteps.DENY
+    sweep_seconds: float = 60.0
+    actions: Mapping[Verdict, Action] = field(default_factory=lambda: dict(DEFAULT_ENFORCE))
+    exemptions: tuple[Exemption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """`[gate]`. `roots` are cgroup subtrees; `hold_seconds` the longest hold without a ruling."""
+
+    roots: tuple[str, ...] = ("/",)
+    hold_seconds: float = 10.0
+    on_timeout: OnTimeout = OnTimeout.THAW
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeConfig:
+    """`[brake]`. `share` is from 0 (exclusive) to 1."""
+
+    kills: int = 10
+    seconds: float = 60.0
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsConfig:
+    """`[reports]`. The file is rotated at `max_megabytes` (10^6 bytes each)."""
+
+    file: str = "/var/log/dockwarden/violations.jsonl"
+    journal: Journal = Journal.AUTO
+    max_megabytes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ControlConfig:
+    """`[control]`. The explain socket answers `explain` and `check` to `explain_access`."""
+
+    socket: str = "/run/dockwarden/agent.sock"
+    explain_access: ExplainAccess = ExplainAccess.GROUP
+    explain_group: str = "docker"
+    explain_socket: str = "/run/dockwarden/explain.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything this host was told to do."""
+
+    agent: AgentConfig = field(default_factory=AgentConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    allowlist: AllowlistConfig = field(default_factory=AllowlistConfig)
+    enforcement: EnforcementConfig = field(default_factory=EnforcementConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    brake: BrakeConfig = field(default_factory=BrakeConfig)
+    reports: ReportsConfig = field(default_factory=ReportsConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
+
+    @property
+    def table(self) -> ActionTable:
+        """What is done about each verdict."""
+        return ActionTable(self.enforcement.actions)
+
+    @property
+    def allow_derived(self) -> bool:
+        """Whether an image on top of an approved one is accepted."""
+        return self.enforcement.local_images is LocalImages.DERIVED
