@@ -1,0 +1,1 @@
+"""Tests: domain (pure), control (fakes), contract (fake and real), lab (real engines)."""

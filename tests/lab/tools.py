@@ -1,0 +1,34 @@
+"""Debian programs the lab needs beside the engines, unpacked aside: busybox and the registry."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.lab.apt import PrivateApt
+from tests.lab.paths import cache_directory
+
+SUITE = "bookworm"
+
+
+def busybox() -> Path:
+    """Return a static busybox."""
+    return _unpacked("busybox-static", "bin/busybox", "usr/bin/busybox")
+
+
+def docker_registry() -> Path:
+    """Return Debian's build of the distribution registry."""
+    return _unpacked("docker-registry", "usr/bin/docker-registry")
+
+
+def _unpacked(package: str, *programs: str) -> Path:
+    root = cache_directory() / "tools" / package
+    if not root.exists():
+        apt = PrivateApt(cache_directory() / "apt")
+        apt.update()
+        staging = root.with_name(f"{package}.{os.getpid()}")
+        shutil.rmtree(staging, ignore_errors=True)
+        apt.unpack(package, SUITE, staging)
+        staging.rename(root)
+    return next(root / program for program in programs if (root / program).exists())
