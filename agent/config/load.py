@@ -1,0 +1,167 @@
+"""Reads, checks and merges all layers into one `Config`: every error at once, every origin kept.
+
+Arrays of tables (exemptions) are appended file by file; every other value of a higher layer
+replaces the lower one's. Tables are merged deeply.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from agent.config.check import check_layer
+from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
+from agent.config.model import EnforcementTable, ExemptionTable, Tables
+from agent.config.values import (
+    AgentConfig,
+    AllowlistConfig,
+    BrakeConfig,
+    Config,
+    ControlConfig,
+    EnforcementConfig,
+    EngineConfig,
+    GateConfig,
+    ReportsConfig,
+)
+from agent.domain.allowlist import Exemption
+from agent.domain.verdict import Action, Verdict
+from agent.errors import ConfigInvalid
+
+DEFAULT_ORIGIN = "default"
+_EXEMPTIONS: KeyPath = ("enforcement", "exemptions")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The configuration, and where each key that is not the default comes from.
+
+    An exemption's path ends in its place, `("enforcement", "exemptions", "0")`. `secret` holds
+    the paths whose values came as credentials: never print those.
+    """
+
+    config: Config
+    origins: Mapping[KeyPath, str]
+    secret: frozenset[KeyPath]
+    files: tuple[str, ...]
+
+
+def load(inputs: Inputs) -> Loaded:
+    """The resolved configuration; raises `ConfigInvalid` with every problem of every layer."""
+    layers, problems = read_layers(inputs)
+    trees = []
+    for layer in layers:
+        tree, found = check_layer(layer)
+        problems += found
+        trees.append(tree)
+    origins, secret = _origins(layers, trees)
+    config = _config(_merge(trees)) if not problems else Config()
+    problems += _duplicates(config, origins)
+    if problems:
+        raise ConfigInvalid(problems, hint="correct these, then run: dockwarden config validate")
+    files = tuple(layer.name for layer in layers if layer.source is Source.FILE)
+    return Loaded(config, origins, secret, files)
+
+
+class _LayerSource(PydanticBaseSettingsSource):
+    """A checked layer as pydantic-settings wants it."""
+
+    def __init__(self, settings: type[BaseSettings], tree: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self._tree = tree
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base class's signature
+        return self._tree.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(self._tree)
+
+
+def _merge(trees: list[dict[str, Any]]) -> Tables:
+    """pydantic-settings merges tables deeply, the first source winning; lists it replaces, so
+    each layer is given the exemptions of those below it."""
+    carried: list[Any] = []
+    for tree in trees:
+        enforcement = tree.get("enforcement", {})
+        if "exemptions" in enforcement:
+            carried = carried + enforcement["exemptions"]
+            enforcement["exemptions"] = carried
+
+    class Settings(Tables):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return tuple(_LayerSource(settings_cls, tree) for tree in reversed(trees))
+
+    return Settings()
+
+
+def _config(model: Tables) -> Config:
+    return Config(
+        agent=AgentConfig(**dict(model.agent)),
+        engine=EngineConfig(**dict(model.engine)),
+        allowlist=AllowlistConfig(**dict(model.allowlist)),
+        enforcement=_enforcement(model.enforcement),
+        gate=GateConfig(**dict(model.gate)),
+        brake=BrakeConfig(**dict(model.brake)),
+        reports=ReportsConfig(**dict(model.reports)),
+        control=ControlConfig(**dict(model.control)),
+    )
+
+
+def _enforcement(table: EnforcementTable) -> EnforcementConfig:
+    actions = {Verdict(name): action for name, action in table.actions}
+    given: dict[str, Any] = dict(table)
+    given["actions"] = {Verdict.APPROVED: Action.ALLOW, **actions}
+    given["exemptions"] = tuple(_exemption(entry) for entry in table.exemptions)
+    return replace(EnforcementConfig(), **given)
+
+
+def _exemption(entry: ExemptionTable) -> Exemption:
+    return Exemption(entry.digest, entry.reason, entry.owner, entry.expires)
+
+
+def _origins(
+    layers: list[Layer], trees: list[dict[str, Any]]
+) -> tuple[dict[KeyPath, str], frozenset[KeyPath]]:
+    origins: dict[KeyPath, str] = {}
+    sources: dict[KeyPath, Source] = {}
+    exemptions = 0
+
+    def visit(layer: Layer, tree: Mapping[str, Any], path: KeyPath) -> None:
+        nonlocal exemptions
+        for key, value in tree.items():
+            here = (*path, key)
+            if here == _EXEMPTIONS:
+                for _ in value:
+                    origins[(*here, str(exemptions))] = layer.origin(here)
+                    exemptions += 1
+            elif isinstance(value, Mapping):
+                visit(layer, value, here)
+            else:
+                origins[here], sources[here] = layer.origin(here), layer.source
+
+    for layer, tree in zip(layers, trees, strict=True):
+        visit(layer, tree, ())
+    return origins, frozenset(p for p, s in sources.items() if s is Source.CREDENTIAL)
+
+
+def _duplicates(config: Config, origins: Mapping[KeyPath, str]) -> list[str]:
+    problems = []
+    first: dict[object, str] = {}
+    for number, exemption in enumerate(config.enforcement.exemptions):
+        origin = origins[(*_EXEMPTIONS, str(number))]
+        if exemption.digest in first:
+            problems.append(
+                f"{origin}: [[enforcement.exemptions]] digest = {exemption.digest} is exempted"
+                f" already in {first[exemption.digest]}; remove one of the two"
+            )
+        first.setdefault(exemption.digest, origin)
+    return problems

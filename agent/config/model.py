@@ -1,0 +1,196 @@
+"""What each key may hold, as pydantic models over the defaults in `agent.config.values`.
+
+A field's description completes "write …" in an error. Imported only where files are checked.
+"""
+
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.config import grammar
+from agent.config.values import (
+    BuildSteps,
+    Config,
+    ExplainAccess,
+    Journal,
+    LocalImages,
+    LogLevel,
+    OnTimeout,
+)
+from agent.domain.verdict import Action, Mode, Verdict
+
+_DEFAULT = Config()
+_SECONDS = "seconds above 0, at most 86400"
+
+
+def _key(default: Any, write: str) -> Any:
+    return Field(default=default, description=write)
+
+
+class Table(BaseModel):
+    """One table of the file; unknown keys are refused (and found beforehand, to name them)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgentTable(Table):
+    """`[agent]`"""
+
+    mode: Mode = _key(_DEFAULT.agent.mode, "one of observe, enforce")
+    state_dir: grammar.Path = _key(_DEFAULT.agent.state_dir, "an absolute path")
+    runtime_dir: grammar.Path = _key(_DEFAULT.agent.runtime_dir, "an absolute path")
+    host_name: grammar.Text = _key(
+        _DEFAULT.agent.host_name, 'a name in quotes, or "" for the machine\'s'
+    )
+    contact: grammar.Text = _key(
+        _DEFAULT.agent.contact, "a line in quotes: whom the refused should ask"
+    )
+    log_level: LogLevel = _key(_DEFAULT.agent.log_level, "one of debug, info, warning, error")
+
+
+class EngineTable(Table):
+    """`[engine]`"""
+
+    socket: grammar.SocketPath = _key(
+        _DEFAULT.engine.socket, "the absolute path of the engine's socket"
+    )
+    timeout_seconds: grammar.Seconds = _key(_DEFAULT.engine.timeout_seconds, _SECONDS)
+
+
+class AllowlistTable(Table):
+    """`[allowlist]`"""
+
+    source: grammar.ListSource = _key(_DEFAULT.allowlist.source, '"file:" and an absolute path')
+
+
+def _action(verdict: Verdict) -> Any:
+    return _key(_DEFAULT.enforcement.actions[verdict], "one of allow, report, pause, stop, kill")
+
+
+class ActionsTable(Table):
+    """`[enforcement.actions]`; approved images are always allowed."""
+
+    denied: Action = _action(Verdict.DENIED)
+    revoked: Action = _action(Verdict.REVOKED)
+    unlisted: Action = _action(Verdict.UNLISTED)
+    expired: Action = _action(Verdict.EXPIRED)
+    derived: Action = _action(Verdict.DERIVED)
+    waived: Action = _action(Verdict.WAIVED)
+    undetermined: Action = _action(Verdict.UNDETERMINED)
+
+
+class ExemptionTable(Table):
+    """`[[enforcement.exemptions]]`"""
+
+    digest: grammar.ContentDigest = Field(
+        description='"sha256:" and 64 lower-case hexadecimal digits'
+    )
+    reason: grammar.Line = Field(description="a line in quotes: why this image may run here")
+    owner: grammar.Line = Field(description="a line in quotes: who answers for it")
+    expires: grammar.Instant = Field(
+        description="a time with its zone, such as 2027-01-31T00:00:00Z"
+    )
+
+
+class EnforcementTable(Table):
+    """`[enforcement]`"""
+
+    nets: grammar.Nets = _key(
+        _DEFAULT.enforcement.nets, 'a list of "create", "gate", "start" (at least one)'
+    )
+    stop_timeout_seconds: grammar.Seconds = _key(
+        _DEFAULT.enforcement.stop_timeout_seconds, _SECONDS
+    )
+    keep_refused: grammar.Flag = _key(_DEFAULT.enforcement.keep_refused, "true or false")
+    keep_killed: grammar.Flag = _key(_DEFAULT.enforcement.keep_killed, "true or false")
+    local_images: LocalImages = _key(_DEFAULT.enforcement.local_images, "one of deny, derived")
+    build_steps: BuildSteps = _key(_DEFAULT.enforcement.build_steps, "one of deny, report, allow")
+    sweep_seconds: grammar.Seconds = _key(_DEFAULT.enforcement.sweep_seconds, _SECONDS)
+    actions: ActionsTable = Field(default_factory=ActionsTable)
+    exemptions: tuple[ExemptionTable, ...] = ()
+
+
+class GateTable(Table):
+    """`[gate]`"""
+
+    roots: grammar.Roots = _key(_DEFAULT.gate.roots, 'a list of cgroup subtrees, such as ["/"]')
+    hold_seconds: grammar.Hold = _key(_DEFAULT.gate.hold_seconds, "seconds above 0, at most 300")
+    on_timeout: OnTimeout = _key(_DEFAULT.gate.on_timeout, "one of thaw, kill")
+
+
+class BrakeTable(Table):
+    """`[brake]`"""
+
+    kills: grammar.Count = _key(_DEFAULT.brake.kills, "a whole number from 1")
+    seconds: grammar.Seconds = _key(_DEFAULT.brake.seconds, _SECONDS)
+    share: grammar.Share = _key(_DEFAULT.brake.share, "a share above 0, at most 1")
+
+
+class ReportsTable(Table):
+    """`[reports]`"""
+
+    file: grammar.Path = _key(_DEFAULT.reports.file, "an absolute path")
+    journal: Journal = _key(_DEFAULT.reports.journal, "one of auto, on, off")
+    max_megabytes: grammar.Count = _key(_DEFAULT.reports.max_megabytes, "a whole number from 1")
+
+
+class ControlTable(Table):
+    """`[control]`"""
+
+    socket: grammar.SocketPath = _key(_DEFAULT.control.socket, "an absolute path")
+    explain_access: ExplainAccess = _key(
+        _DEFAULT.control.explain_access, "one of root, group, everyone"
+    )
+    explain_group: grammar.Line = _key(_DEFAULT.control.explain_group, "the name of a group")
+    explain_socket: grammar.SocketPath = _key(_DEFAULT.control.explain_socket, "an absolute path")
+
+
+class Tables(BaseSettings):
+    """The whole file; takes what it is given and looks nowhere by itself."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    agent: AgentTable = Field(default_factory=AgentTable)
+    engine: EngineTable = Field(default_factory=EngineTable)
+    allowlist: AllowlistTable = Field(default_factory=AllowlistTable)
+    enforcement: EnforcementTable = Field(default_factory=EnforcementTable)
+    gate: GateTable = Field(default_factory=GateTable)
+    brake: BrakeTable = Field(default_factory=BrakeTable)
+    reports: ReportsTable = Field(default_factory=ReportsTable)
+    control: ControlTable = Field(default_factory=ControlTable)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed; `agent.config.load` passes the layers."""
+        return (init_settings,)
+
+
+def table_type(info: FieldInfo) -> tuple[type[Table] | None, bool]:
+    """The table that a key holds, if it holds one, and whether it holds an array of them."""
+    kind: Any = info.annotation
+    is_array = get_origin(kind) is tuple
+    kind = get_args(kind)[0] if is_array else kind
+    if isinstance(kind, type) and issubclass(kind, Table):
+        return kind, is_array
+    return None, is_array
+
+
+def known_keys(model: type[BaseModel] = Tables) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every key with its path; an array of tables counts as one key."""
+    for key, info in model.model_fields.items():
+        inner, is_array = table_type(info)
+        if inner is not None and not is_array:
+            for path, leaf in known_keys(inner):
+                yield (key, *path), leaf
+        else:
+            yield (key,), info

@@ -1,0 +1,104 @@
+"""Words for what is wrong in a layer: place, table, key, value, what to write instead."""
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from agent.config.layers import KeyPath, Layer, Source
+from agent.config.model import Tables, known_keys, table_type
+
+_ALWAYS = {
+    ("enforcement", "actions", "approved"): "approved images are always allowed; remove the key"
+}
+_SHOWN = 60  # characters of a wrong value or key
+
+
+def unknown_key(layer: Layer, model: type[BaseModel], path: KeyPath) -> str:
+    """A key that its table does not have, and which was probably meant."""
+    where = f"{layer.origin(path)}: {_spot(path)} is unknown"
+    if path in _ALWAYS:
+        return f"{layer.origin(path)}: {_spot(path)}: {_ALWAYS[path]}"
+    for home, _ in known_keys():
+        if path[-1] in (home[-1], "_".join(home)):
+            return f"{where}; did you mean {_wanted(layer, home)}?"
+    close = difflib.get_close_matches(path[-1], model.model_fields, n=1)
+    if close:
+        return f"{where}; did you mean {close[0]}?"
+    return f"{where}; known here: {', '.join(sorted(model.model_fields))}"
+
+
+def _wanted(layer: Layer, path: KeyPath) -> str:
+    return layer.origin(path) if layer.is_text else _spot(path)
+
+
+def _spot(path: KeyPath) -> str:
+    """A key as it stands in TOML: its table in brackets, then its name."""
+    *table, key = (shown_key(part) for part in path)
+    if table and table[-1].startswith("#"):
+        return f"[[{'.'.join(table[:-1])}]] {table[-1]} {key}"
+    return f"[{'.'.join(table)}] {key}" if table else key
+
+
+def wrong_value(layer: Layer, detail: ErrorDetails) -> str:
+    """What pydantic found, with the place, the value and what to write instead."""
+    path, index, info = _locate(detail["loc"])
+    where = f"{layer.origin(path)}: {_spot(path)}"
+    write = f"; write {info.description}" if info is not None and info.description else ""
+    if detail["type"] == "missing":
+        return f"{where} is missing{write}"
+    value = shown(detail["input"], hide=layer.source is Source.CREDENTIAL)
+    item = f" (item {index + 1})" if index is not None else ""
+    problem = detail["msg"]
+    if detail["type"] in ("enum", "literal_error"):
+        problem = "is none of the known words"
+        write += _nearest_word(detail["input"], (detail.get("ctx") or {}).get("expected", ""))
+    elif detail["type"] == "too_short":
+        problem = "is empty"
+    elif detail["type"] != "dockwarden":
+        problem = problem[:1].lower() + problem[1:]
+    return f"{where} = {value}{item}: {problem}{write}"
+
+
+def _nearest_word(value: Any, expected: str) -> str:
+    words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+    close = difflib.get_close_matches(value, words, n=1) if isinstance(value, str) else []
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def _locate(loc: tuple[int | str, ...]) -> tuple[KeyPath, int | None, FieldInfo | None]:
+    """The key an error is about, the item within it if it holds a list, and its field."""
+    path: KeyPath = ()
+    model: type[BaseModel] | None = Tables
+    info: FieldInfo | None = None
+    for part in loc:
+        if isinstance(part, int):
+            if model is None:
+                return path, part, info
+            path = (*path, f"#{part + 1}")
+        elif model is not None:
+            path, info = (*path, part), model.model_fields.get(part)
+            model = table_type(info)[0] if info is not None else None
+    return path, None, info
+
+
+def shown(value: Any, *, hide: bool = False) -> str:
+    """A wrong value as far as it helps; never a credential's."""
+    if hide:
+        return "(hidden)"
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a huge number"  # too long for repr, sys.set_int_max_str_digits
+    if isinstance(value, list | tuple | dict):
+        return f"a {'table' if isinstance(value, dict) else 'list'} of {len(value)}"
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = text if text.isprintable() else repr(value)
+    text = text.lower() if isinstance(value, bool) else text
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def shown_key(key: str) -> str:
+    """A key as it can be printed."""
+    text = key if key.isprintable() else repr(key)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
