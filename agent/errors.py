@@ -7,6 +7,10 @@ class EngineUnavailable(DockwardenError):
     """The container engine did not answer, or not in time."""
 
 
+class EngineRefused(EngineUnavailable):
+    """The container engine answered, but would or could not do what was asked."""
+
+
 class AllowlistRejected(DockwardenError):
     """A list was found but cannot be trusted; the last good one stays in force."""
 

@@ -41,6 +41,20 @@ class EngineEvent:
     name: str = ""
 
 
+class StreamNote(StrEnum):
+    """What an event stream says of itself: the actions of events whose type is `STREAM`.
+
+    Either means: something may have been missed, so list and judge all. Their `time_ns` is that
+    of the last real event.
+    """
+
+    GAP = "gap"  # the engine no longer remembers all since the instant asked for
+    UNREADABLE = "unreadable"  # one event could not be read; `name` holds how it begins
+
+
+STREAM = "stream"
+
+
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What the engine says of itself."""
@@ -108,8 +122,11 @@ class EventStream(Protocol):
     def batches(self, since_ns: int | None) -> Iterator[Sequence[EngineEvent]]:
         """Events in order, in batches as they arrive, replayed from `since_ns` (inclusive).
 
-        The first batch is empty and means: subscribed. Ends or raises `EngineUnavailable` when
-        the connection is lost.
+        `since_ns` is the last event's `time_ns + 1`; None: from now. The first batch is empty
+        and means: subscribed. A `StreamNote.GAP` follows where continuity is not proven; one
+        `StreamNote.UNREADABLE` stands for each event that cannot be read. The caller only
+        queues: a stalled reader loses events without a sign. Ends or raises
+        `EngineUnavailable` when the connection is lost.
         """
         ...
 
@@ -156,6 +173,7 @@ class Ruling(StrEnum):
 
     THAW = "thaw"
     KILL = "kill"
+    LEAVE = "leave"  # the engine itself paused it: not the gate's to touch
 
 
 @dataclass(frozen=True, slots=True)
