@@ -1,9 +1,9 @@
 """Approvals, denies, waivers and constraints over the governance chain; in memory, no I/O."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TypeVar
 
 from agent.domain.digest import Digest
@@ -14,7 +14,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One approved image with all its digests (index, manifests, configs) and chain IDs."""
+    """One approved image with all its digests (index, manifests, configs) and chain IDs.
+
+    `pull` is the one of its digests by which a registry hands it out (the index's, or the only
+    manifest's); None where the list does not say.
+    """
 
     repository: str
     digests: frozenset[Digest]
@@ -26,11 +30,16 @@ class Approval:
     reason: str = ""
     scanners: frozenset[str] = frozenset()
     licences: frozenset[str] = frozenset()
+    pull: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """An image that must not run; `revoked` marks a former approval that was withdrawn."""
+    """An image that must not run; `revoked` marks a former approval that was withdrawn.
+
+    A chain ID among the digests also keeps images built on that layer stack from being
+    `derived`.
+    """
 
     digests: frozenset[Digest]
     reason: str
@@ -64,7 +73,10 @@ class Exemption:
 class Constraints:
     """What a level demands of every approval at its own level and below; empty demands nothing.
 
-    `repositories` are shell patterns (`*` does not cross `/`, `**` does).
+    `repositories` are patterns of which one has to match: `*` stands for any characters but `/`,
+    `**` for any at all. An approval must name all `required_scanners`, may name only
+    `allowed_licences` (if there are any), and may last at most `longest_lifetime` from
+    `approved_at` to `expires_at`.
     """
 
     repositories: tuple[str, ...] = ()
@@ -91,7 +103,8 @@ class Statements:
 
     Each entry comes with its depth in the chain, 0 being the organization. `constraints` and
     `scopes` hold one item a level, top first. `bases` are approvals one of whose chain IDs is a
-    prefix of the image's layer stack (only they can make an image `derived`).
+    prefix of the image's layer stack (only they can make an image `derived`); `base_denies` are
+    the denies that meet such a base or the image's layer stack itself.
     """
 
     scopes: tuple[str, ...] = ()
@@ -100,6 +113,7 @@ class Statements:
     denies: tuple[tuple[int, Deny], ...] = ()
     waivers: tuple[tuple[int, Waiver], ...] = ()
     bases: tuple[tuple[int, Approval], ...] = ()
+    base_denies: tuple[tuple[int, Deny], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +139,9 @@ class Allowlist:
     def __init__(self, levels: Sequence[Level], info: ListInfo) -> None:
         self.levels = tuple(levels)
         self.info = info
-        self._approvals = _index((d, a, a.digests) for d, lv in self._depths() for a in lv.approvals)
+        self._approvals = _index(
+            (d, a, a.digests) for d, lv in self._depths() for a in lv.approvals
+        )
         self._bases = _index((d, a, a.chain_ids) for d, lv in self._depths() for a in lv.approvals)
         self._denies = _index((d, e, e.digests) for d, lv in self._depths() for e in lv.denies)
         self._waivers = _index((d, w, w.digests) for d, lv in self._depths() for w in lv.waivers)
@@ -134,15 +150,18 @@ class Allowlist:
         return enumerate(self.levels)
 
     def about(self, image: ImageIdentity) -> Statements:
-        """Every statement whose digests meet the image's."""
+        """Every statement whose digests meet the image's, or those of what it is built on."""
         digests = image.digests
+        bases = _meeting(self._bases, image.chain)
+        beneath = {*image.chain}.union(*(base.digests | base.chain_ids for _, base in bases))
         return Statements(
             scopes=tuple(level.scope for level in self.levels),
             constraints=tuple(level.constraints for level in self.levels),
             approvals=_meeting(self._approvals, digests),
             denies=_meeting(self._denies, digests),
             waivers=_meeting(self._waivers, digests),
-            bases=_meeting(self._bases, image.chain),
+            bases=bases,
+            base_denies=_meeting(self._denies, beneath),
         )
 
     def approvals(self) -> Iterable[Approval]:
@@ -151,17 +170,26 @@ class Allowlist:
 
     def next_expiry(self, now: datetime) -> datetime | None:
         """The next instant at which a verdict can change by itself."""
-        expiries = [a.expires_at for a in self.approvals() if a.expires_at is not None]
-        expiries += [w.expires_at for level in self.levels for w in level.waivers]
-        return min((e for e in expiries if e > now), default=None)
+        approvals = (a.expires_at for a in self.approvals() if a.expires_at is not None)
+        waivers = (waiver.expires_at for level in self.levels for waiver in level.waivers)
+        return min((end for end in chain(approvals, waivers) if end > now), default=None)
 
 
-def _index(entries: Iterable[tuple[int, T, Iterable[Digest]]]) -> dict[Digest, list[tuple[int, T]]]:
-    index: dict[Digest, list[tuple[int, T]]] = defaultdict(list)
+_Index = dict[Digest, Sequence[tuple[int, T]]]
+
+
+def _index(entries: Iterable[tuple[int, T, Iterable[Digest]]]) -> _Index[T]:
+    """Entries by digest; all digests of an entry that is alone on them share one tuple."""
+    index: _Index[T] = {}
     for depth, entry, digests in entries:
+        alone = ((depth, entry),)
         for digest in digests:
-            index[digest].append((depth, entry))
-    return dict(index)
+            known = index.setdefault(digest, alone)
+            if isinstance(known, list):
+                known.append(alone[0])
+            elif known is not alone:
+                index[digest] = [*known, *alone]
+    return index
 
 
 def _meeting(

@@ -1,10 +1,11 @@
 """The decision about one image and the reason for it; pure and total."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.domain.allowlist import Approval, Exemption, Statements
+from agent.domain.allowlist import Exemption, Statements
+from agent.domain.case import Case, Lift
 from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity
 from agent.domain.verdict import Verdict
@@ -46,7 +47,121 @@ def decide(
     2. An unexpired approval that satisfies the constraints of its level and all above approves;
        if a waiver was needed for that, the verdict is `waived`.
     3. This host's exemption waives what is merely expired or unlisted, unless a level forbids it.
-    4. An approved base makes it `derived` where the host accepts that.
+    4. An approved base makes it `derived` where the host accepts that, unless a deny, even one
+       that is lifted, names the image: what was denied by name runs only by name.
     5. Else expired, or unlisted.
+
+    Approvals, waivers and exemptions count only if they meet the image here once more; a deny
+    among the statements counts as it is. What ends at `now` has ended. All times are aware.
     """
-    raise NotImplementedError
+    case = Case(image, statements, now)
+    return (
+        _forbidden(case)
+        or _granted(case)
+        or _exempted(case, exemptions)
+        or (_derived(case) if allow_derived else None)
+        or _refused(case)
+    )
+
+
+def _forbidden(case: Case) -> Decision | None:
+    denies = case.statements.denies
+    standing = [(depth, deny) for depth, deny in denies if case.lift("deny", depth) is None]
+    if not standing:
+        return None
+    depth, deny = min(standing, key=lambda entry: (entry[0], entry[1].revoked, entry[1].reason))
+    scope, matched = case.scope(depth), case.matched(deny.digests)
+    verdict = Verdict.REVOKED if deny.revoked else Verdict.DENIED
+    verb = "revoked its approval of" if deny.revoked else "denies"
+    reason = f"{scope} {verb} this image ({matched or case.image.image_id}): {deny.reason}"
+    return Decision(verdict, _sentence(reason), scope, matched)
+
+
+def _granted(case: Case) -> Decision | None:
+    grant = case.best_grant(expired=False)
+    if grant is None:
+        return None
+    approval, until = grant.approval, grant.until
+    scope, matched = case.scope(grant.depth), case.matched(approval.digests)
+    reason = f"{scope} approves this image as {approval.repository} ({matched})"
+    reason += _until(approval.expires_at)
+    for clause in dict.fromkeys(_clauses(case, grant.lifts)):
+        reason += f"; {clause}"
+    verdict = Verdict.WAIVED if grant.lifts else Verdict.APPROVED
+    return Decision(verdict, _sentence(reason), scope, matched, approval.repository, until)
+
+
+def _clauses(case: Case, lifts: Iterable[Lift]) -> Iterator[str]:
+    for lift in lifts:
+        waiver, by, of = lift.waiver, case.scope(lift.depth), case.scope(lift.against)
+        what = "demands" if waiver.lifts == "constraint" else "deny"
+        yield f"a waiver by {by}{_until(waiver.expires_at)} (owner {waiver.owner}) lifts {of}'s {what}"
+
+
+def _exempted(case: Case, exemptions: Iterable[Exemption]) -> Decision | None:
+    if any(constraints.forbid_exemptions for constraints in case.statements.constraints):
+        return None
+    digests = case.image.digests
+    usable = [e for e in exemptions if e.digest in digests and e.expires_at > case.now]
+    if not usable:
+        return None
+    exemption = max(usable, key=lambda e: (e.expires_at, e.digest))
+    until, matched = exemption.expires_at, exemption.digest
+    reason = f"This host exempts the image ({matched}){_until(until)}"
+    reason += f" on the word of {exemption.owner}: {exemption.reason}"
+    return Decision(Verdict.WAIVED, _sentence(reason), "host", matched, until=until)
+
+
+def _derived(case: Case) -> Decision | None:
+    base = case.best_base()
+    if base is None:
+        return None
+    scope, approval = case.scope(base.depth), base.approval
+    reason = f"The image is built on {approval.repository} (layer chain {base.chain_id})"
+    reason += f", which {scope} approves{_until(approval.expires_at)}"
+    return Decision(
+        Verdict.DERIVED,
+        _sentence(reason),
+        scope,
+        base.chain_id,
+        approval.repository,
+        approval.expires_at,
+    )
+
+
+def _refused(case: Case) -> Decision:
+    grant = case.best_grant(expired=True)
+    if grant is None:
+        return _unlisted(case)
+    approval = grant.approval
+    scope, matched = case.scope(grant.depth), case.matched(approval.digests)
+    reason = f"{scope} approved this image as {approval.repository} ({matched}), but only"
+    reason += _until(approval.expires_at)
+    return Decision(Verdict.EXPIRED, _sentence(reason), scope, matched, approval.repository)
+
+
+def _unlisted(case: Case) -> Decision:
+    breach = case.breach()
+    if breach is None:
+        levels = " or ".join(case.statements.scopes) or "any level"
+        reason = f"The image ({case.image.image_id}) is not approved by {levels}"
+        if case.statements.denies:
+            reason += "; a waiver lifts its deny, but approves nothing"
+        return Decision(Verdict.UNLISTED, _sentence(reason))
+    approval, against = breach.approval, case.scope(breach.against)
+    scope, matched = case.scope(breach.depth), case.matched(approval.digests)
+    reason = f"{scope} approves this image as {approval.repository} ({matched}), but not as"
+    reason += f" {against} demands: {'; '.join(breach.clauses)}"
+    return Decision(Verdict.UNLISTED, _sentence(reason), scope, matched, approval.repository)
+
+
+def _until(end: datetime | None) -> str:
+    if end is None:
+        return ""
+    return f" until {end.isoformat(sep=' ', timespec='seconds').replace('+00:00', 'Z')}"
+
+
+def _sentence(text: str) -> str:
+    """One line that ends with a full stop, whatever the list's free texts hold."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "!", "?")) else f"{line}."

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -29,7 +30,7 @@ class Digest:
                 f"{text[:100]!r} is no content digest",
                 hint="write it as sha256: and 64 lower-case hexadecimal digits",
             )
-        return cls(match["algorithm"], match["hex"])
+        return cls(sys.intern(match["algorithm"]), match["hex"])
 
     @classmethod
     def of(cls, content: bytes) -> Self:
