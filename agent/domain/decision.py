@@ -93,9 +93,10 @@ def _granted(case: Case) -> Decision | None:
 
 def _clauses(case: Case, lifts: Iterable[Lift]) -> Iterator[str]:
     for lift in lifts:
-        waiver, by, of = lift.waiver, case.scope(lift.depth), case.scope(lift.against)
+        waiver, above, below = lift.waiver, case.scope(lift.depth), case.scope(lift.against)
         what = "demands" if waiver.lifts == "constraint" else "deny"
-        yield f"a waiver by {by}{_until(waiver.expires_at)} (owner {waiver.owner}) lifts {of}'s {what}"
+        by = f"by {above}{_until(waiver.expires_at)} (owner {waiver.owner})"
+        yield f"a waiver {by} lifts the {what} of {below}"
 
 
 def _exempted(case: Case, exemptions: Iterable[Exemption]) -> Decision | None:
