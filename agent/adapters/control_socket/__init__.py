@@ -1,0 +1,6 @@
+"""The unix socket between the CLI and the running agent; both of its ends."""
+
+from agent.adapters.control_socket.client import call
+from agent.adapters.control_socket.server import ControlServer, Handler
+
+__all__ = ["ControlServer", "Handler", "call"]
