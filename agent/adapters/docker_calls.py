@@ -1,0 +1,103 @@
+"""Single calls to the engine's API through docker-py's low-level client, errors named.
+
+The only module that knows docker-py. It is imported at the first call: it weighs 20 MiB, whichever
+part of it is asked for, since `docker/__init__` imports all (docker-py 7.2).
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agent.errors import EngineRefused, EngineUnavailable
+
+if TYPE_CHECKING:
+    import docker
+
+_HANGS = "the engine hangs or is overloaded; see: journalctl -u docker"
+_DOWN = "is the engine running? See: systemctl status docker"
+
+
+class NoSuch(EngineRefused):
+    """The engine has no such container or image (HTTP 404)."""
+
+
+class Conflict(EngineRefused):
+    """It is not in a state for that (HTTP 304 or 409)."""
+
+
+class DockerCalls:
+    """Calls over one unix socket, from any number of threads; nothing is ever tried twice.
+
+    Paths carry no API version: the engine then speaks its newest, also after an upgrade.
+    """
+
+    def __init__(self, socket_path: str, *, timeout: float) -> None:
+        self._path = socket_path
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._client: docker.APIClient | None = None
+        self.api_version = ""  # as the engine's last answer named it
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Any:
+        """The decoded answer, or None where it has no body.
+
+        `timeout` (seconds) bounds the connection and each wait for data. Raises `NoSuch`,
+        `Conflict`, `EngineRefused` for other refusals, else `EngineUnavailable`.
+        """
+        import requests
+
+        client = self._connected()
+        try:
+            response = client.request(
+                method,
+                f"{client.base_url}{path}",
+                params=params,
+                timeout=timeout or self._timeout,
+                allow_redirects=False,
+            )
+        except requests.Timeout as error:
+            raise EngineUnavailable(f"{self._path} does not answer in time", hint=_HANGS) from error
+        except requests.RequestException as error:
+            raise EngineUnavailable(
+                f"{self._path} cannot be reached: {error}", hint=_DOWN
+            ) from error
+        self.api_version = response.headers.get("Api-Version", self.api_version)
+        return _answer(response.status_code, response.content, f"{method} {path}")
+
+    def _connected(self) -> "docker.APIClient":
+        with self._lock:
+            if self._client is None:
+                import docker
+
+                # A fixed version keeps the constructor from asking the engine; see the class.
+                self._client = docker.APIClient(
+                    f"unix://{self._path}", version="1.41", timeout=self._timeout
+                )
+                self._client.trust_env = False  # a proxy in the environment is not meant for this
+            return self._client
+
+
+def _answer(status: int, content: bytes, what: str) -> Any:
+    if status == 204 or (status < 300 and not content):
+        return None
+    try:
+        answer = msgspec.json.decode(content) if content else {}
+    except msgspec.DecodeError:
+        answer = {}
+    if status < 300:
+        return answer
+    message = answer.get("message", "") if isinstance(answer, dict) else ""
+    kind = {304: Conflict, 404: NoSuch, 409: Conflict}.get(status, EngineRefused)
+    raise kind(
+        f"{what}: HTTP status {status}, {message or content[:200]!r}",
+        hint="the engine's own words say why; see also: journalctl -u docker",
+    )
