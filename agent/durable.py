@@ -1,0 +1,100 @@
+"""Files that survive a crash whole; knows bytes and paths, not what they mean.
+
+Order of a replacement: write aside, fsync, rename, fsync the directory. A rename without both
+fsyncs leaves empty or mixed files after a power cut.
+"""
+
+import contextlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+_ASIDE = ".aside"
+
+
+def write_file(path: str | Path, data: bytes, *, mode: int = 0o640) -> None:
+    """Replace the file's content at once: whoever reads sees the old or the new, whole.
+
+    `mode` is set whatever the umask. A symbolic link at `path` is replaced, not followed. Raises
+    `OSError`, and then the old content stands.
+    """
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}{_ASIDE}")
+    try:
+        _write_new(aside, data, mode)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def append(descriptor: int, data: bytes) -> None:
+    """Add to the end of a file opened for appending, and to the disk: all of it or nothing.
+
+    On failure the file is cut back to its former length and `OSError` is raised. After a crash
+    in between, a part of `data` may be there.
+    """
+    before = os.fstat(descriptor).st_size
+    try:
+        _write_all(descriptor, data)
+        os.fdatasync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            os.ftruncate(descriptor, before)
+        raise
+
+
+def make_directory(path: str | Path, *, mode: int = 0o750) -> None:
+    """Make the directory and its missing parents, for the owner to write and its group to read.
+
+    One that exists keeps its mode. Raises `OSError`.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return
+    make_directory(path.parent, mode=mode)
+    try:
+        path.mkdir(mode=mode)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+        return
+    path.chmod(mode)
+    sync_directory(path.parent)
+
+
+def remove_leftovers(directory: str | Path) -> int:
+    """Remove what killed writers left aside; returns how many. For the only writer's start."""
+    leftovers = list(Path(directory).glob(f".*{_ASIDE}"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+def sync_directory(path: str | Path) -> None:
+    """Make the directory's entries (new, renamed, removed) durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        _write_all(descriptor, data)
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
