@@ -53,7 +53,8 @@ def oci_archive(image: BuiltImage, path: Path, *, name: str | None = None) -> Pa
 def forged_archive(evil: BuiltImage, approved: BuiltImage, path: Path) -> Path:
     """Write an OCI layout of ``evil`` under the pinned reference of ``approved``.
 
-    A containerd store that loads it lists the approved digest in RepoDigests.
+    A containerd store that loads it lists the approved digest in RepoDigests when asked for the
+    image by its ID (26.1 and 28); the list of images shows it among RepoTags.
     """
     return oci_archive(evil, path, name=approved.pinned())
 

@@ -1,33 +1,30 @@
-"""A container host of the lab: an engine with its own network, mounts and cgroup root.
+"""A container host of the lab: a machine of its own with a real engine on it.
 
 This module knows nothing of registries or images.
 """
 
 from __future__ import annotations
 
-import http.client
+import http
 import json
-import os
-import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from tests.lab import cgroups, engines, leftovers, namespaces
+from tests.lab import cgroups, engines, unix_http
+from tests.lab.dockerd import Dockerd, wait_gone
 from tests.lab.errors import LabError
-from tests.lab.paths import host_directory
+from tests.lab.machine import CgroupVersion, Machine
 
-CgroupVersion = Literal["v1", "v2"]
 ImageStore = Literal["classic", "containerd"]
 
 
-class LabHost:
-    """A host with an engine of its own; a context manager whose end leaves nothing behind.
+class LabHost(Machine):
+    """A machine with an engine; its end takes engine, containers and images along.
 
     The same paths lead to the engine's data, log and socket from inside and from outside.
     """
@@ -47,77 +44,140 @@ class LabHost:
 
         Raises ``EngineUnusable`` or ``CgroupUnavailable`` if this machine cannot have it.
         """
-        cgroups.require(cgroup)
+        super().__init__(cgroup=cgroup)
         self.engine = engines.load(engine)
         if store == "containerd" and not self.engine.containerd_store:
             raise LabError(f"engine {engine} has no containerd image store")
-        self.cgroup: CgroupVersion = cgroup
         self.store: ImageStore = store
-        self.name = f"dwlab-{secrets.token_hex(3)}"
-        self.work = host_directory(self.name)
         self.dockerd_args = tuple(dockerd_args)
         self._settings: dict[str, Any] = {"live-restore": live_restore}
         if self.engine.containerd_store:
             self._settings["features"] = {"containerd-snapshotter": store == "containerd"}
         self._settings.update(daemon_json or {})
-        self._start_on_enter = start
-        self._dockerd: subprocess.Popen[bytes] | None = None
-        self._holder: subprocess.Popen[bytes] | None = None
-        self._namespaces: namespaces.Namespaces | None = None
+        self._start = start
+        self._runs: list[Dockerd] = []
 
-    # Life
-
-    def __enter__(self) -> Self:
-        try:
-            self._build()
-            if self._start_on_enter:
-                self.start_engine()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Tear the host down, whatever state it is in; closing twice does nothing."""
-        leftovers.remove_host(self.name)
-        for process in (self._dockerd, self._holder):
-            if process:
-                process.wait(timeout=10)
-        self._namespaces = self._holder = self._dockerd = None
-
-    def _build(self) -> None:
-        self.work.mkdir(mode=0o711)
-        leftovers.record_owner(self.name)
+    def build(self) -> None:
+        """Make the machine, write daemon.json and, unless told otherwise, start the engine."""
+        super().build()
         for name in ("data", "docker-config/cli-plugins", "probes"):
             (self.work / name).mkdir(parents=True)
-        tools = cgroups.create(self.name, "tools")
-        namespaces.add_network(self.name)
-        self._namespaces, self._holder = namespaces.hold(self.name, self.work, self.cgroup, tools)
         self.path("/etc/docker/daemon.json").write_text(json.dumps(self._settings, indent=2) + "\n")
         for plugin in (self.engine.root / "usr/libexec/docker/cli-plugins").glob("*"):
             (self.work / "docker-config/cli-plugins" / plugin.name).symlink_to(plugin)
+        if self._start:
+            self.start_engine()
 
-    # Engine
+    def close(self) -> None:
+        """Tear the host down, whatever state it is in; closing twice does nothing."""
+        super().close()
+        while self._runs:
+            self._runs.pop().close()
+
+    # The engine's life
 
     @property
     def running(self) -> bool:
         """Whether dockerd is alive, answering or not."""
-        return self._dockerd is not None and self._dockerd.poll() is None
+        return bool(self._runs) and self._runs[-1].running
 
     @property
     def engine_pid(self) -> int:
         """The pid of the running dockerd."""
-        if self._dockerd is None or self._dockerd.poll() is not None:
+        return self._engine().pid
+
+    @property
+    def engine_log(self) -> Path:
+        """What dockerd wrote to its output."""
+        return self.work / "dockerd.log"
+
+    def start_engine(self, *, deadline_s: float = 60.0, wait: bool = True) -> None:
+        """Start dockerd in ``/dwlab-<id>/engine`` and, unless told otherwise, wait for it."""
+        if self.running:
+            raise LabError(f"{self.name}: the engine is running already")
+        command = [
+            self.engine.program("dockerd"),
+            *("--data-root", str(self.data_root), "--exec-root", "/run/docker"),
+            *("--pidfile", "/run/docker.pid", "--host", self.docker_host),
+            *("--cgroup-parent", self.cgroup_parent),
+            *self.dockerd_args,
+        ]
+        run = Dockerd(
+            self.enter(command, cgroup="engine"),
+            environment=self.environment,
+            log=self.engine_log,
+            reaper_cgroup=cgroups.create(self.name, "tools"),
+        )
+        self._runs.append(run)
+        if wait:
+            self.wait_ready(deadline_s=deadline_s)
+
+    def wait_ready(self, *, deadline_s: float = 60.0) -> None:
+        """Wait until the engine answers a ping; raise with its last words if it does not."""
+        end = time.monotonic() + deadline_s
+        while not self.answers():
+            if not self.running or time.monotonic() > end:
+                words = self.engine_log.read_text(errors="replace").strip().splitlines()[-6:]
+                raise LabError(f"{self.name}: engine {self.engine.name} is not up: {words}")
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        """Whether the engine answers a ping within two seconds."""
+        try:
+            return self.api("GET", "/_ping", timeout_s=2.0)[0] == http.HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+
+    def stop_engine(self, *, deadline_s: float = 30.0) -> None:
+        """Stop dockerd as a service manager does: SIGTERM, at the deadline SIGKILL."""
+        if not self.running:
+            return
+        run = self._engine()
+        run.signal(signal.SIGCONT)
+        run.signal(signal.SIGTERM)
+        if not run.wait(deadline_s=deadline_s):
+            self.kill_engine()
+
+    def kill_engine(self) -> None:
+        """SIGKILL dockerd alone; the shims and containers are left as they are.
+
+        Its own containerd dies with it, as the engine has it; only then this returns.
+        """
+        run, containerd = self._engine(), self._containerd_pid()
+        run.signal(signal.SIGKILL)
+        run.wait(deadline_s=30)
+        if containerd:
+            wait_gone(containerd, deadline_s=10)
+
+    def pause_engine(self) -> None:
+        """Stop dockerd's threads (SIGSTOP): the socket accepts, nothing answers."""
+        self._engine().signal(signal.SIGSTOP)
+
+    def resume_engine(self) -> None:
+        """Let a paused dockerd go on."""
+        self._engine().signal(signal.SIGCONT)
+
+    def reload_engine(self) -> None:
+        """Have dockerd read daemon.json again (SIGHUP); it answers when it pleases."""
+        self._engine().signal(signal.SIGHUP)
+
+    def restart_engine(self) -> None:
+        """Stop and start dockerd."""
+        self.stop_engine()
+        self.start_engine()
+
+    def _engine(self) -> Dockerd:
+        if not self.running:
             raise LabError(f"{self.name}: the engine is not running")
-        return self._dockerd.pid
+        return self._runs[-1]
+
+    def _containerd_pid(self) -> int:
+        try:
+            return int(self.path("/run/docker/containerd/containerd.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    # Its interfaces
 
     @property
     def docker_socket(self) -> Path:
@@ -135,134 +195,45 @@ class LabHost:
         return self.work / "data"
 
     @property
-    def engine_log(self) -> Path:
-        """What dockerd wrote to its output."""
-        return self.work / "dockerd.log"
-
-    def start_engine(self, *, deadline_s: float = 60.0) -> None:
-        """Start dockerd in ``/dwlab-<id>/engine`` and wait until it answers."""
-        if self.running:
-            raise LabError(f"{self.name}: the engine is running already")
-        command = [
-            self.engine.program("dockerd"),
-            *("--data-root", str(self.data_root), "--exec-root", "/run/docker"),
-            *("--pidfile", "/run/docker.pid", "--host", self.docker_host),
-            *("--cgroup-parent", f"/{self.name}/containers"),
-            *self.dockerd_args,
-        ]
-        with self.engine_log.open("ab") as log:
-            self._dockerd = self.popen(command, cgroup="engine", stdout=log, stderr=log)
-        self.wait_ready(deadline_s=deadline_s)
-
-    def wait_ready(self, *, deadline_s: float = 60.0) -> None:
-        """Wait until the engine answers a ping; raise with its last words if it does not."""
-        end = time.monotonic() + deadline_s
-        while not self._answers():
-            if not self.running or time.monotonic() > end:
-                words = self.engine_log.read_text(errors="replace").strip().splitlines()[-6:]
-                raise LabError(f"{self.name}: engine {self.engine.name} is not up: {words}")
-            time.sleep(0.02)
-
-    def stop_engine(self, *, deadline_s: float = 30.0) -> None:
-        """Stop dockerd as a service manager does: SIGTERM, at the deadline SIGKILL."""
-        self._terminate(deadline_s=deadline_s)
-
-    def kill_engine(self) -> None:
-        """SIGKILL dockerd alone; the shims and containers are left as they are."""
-        os.kill(self.engine_pid, signal.SIGKILL)
-        self._reap()
-
-    def pause_engine(self) -> None:
-        """Stop dockerd's threads (SIGSTOP): the socket accepts, nothing answers."""
-        os.kill(self.engine_pid, signal.SIGSTOP)
-
-    def resume_engine(self) -> None:
-        """Let a paused dockerd go on."""
-        os.kill(self.engine_pid, signal.SIGCONT)
-
-    def reload_engine(self) -> None:
-        """Have dockerd read daemon.json again (SIGHUP); it answers when it pleases."""
-        os.kill(self.engine_pid, signal.SIGHUP)
-
-    def restart_engine(self) -> None:
-        """Stop and start dockerd."""
-        self.stop_engine()
-        self.start_engine()
-
-    # Inside
-
-    @property
     def environment(self) -> dict[str, str]:
         """The environment of commands inside: this engine's programs and its socket."""
         return {
+            **super().environment,
             **self.engine.environment,
-            "HOME": str(self.work),
-            "LC_ALL": "C.UTF-8",
             "DOCKER_HOST": self.docker_host,
             "DOCKER_CONFIG": str(self.work / "docker-config"),
         }
 
-    def path(self, inside: str) -> Path:
-        """Return how a path inside the host is reached from outside while the host is up."""
-        return self._entered().path(inside)
-
-    def enter(self, argv: Sequence[str], *, cgroup: str = "tools") -> list[str]:
-        """Return the command that runs ``argv`` inside, in ``/dwlab-<id>/<cgroup>``."""
-        return self._entered().enter(argv, cgroups.create(self.name, cgroup))
-
-    def run(
+    def docker(
         self,
-        argv: Sequence[str],
-        *,
-        environment: Mapping[str, str] | None = None,
-        stdin: str | None = None,
+        *arguments: str,
         check: bool = True,
         timeout_s: float = 120.0,
-        cgroup: str = "tools",
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside to its end; unless ``check`` is off a failure raises LabError."""
-        done = subprocess.run(
-            self.enter(argv, cgroup=cgroup),
-            check=False,
-            env={**self.environment, **(environment or {})},
-            input=stdin if stdin is not None else "",
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-        )
-        if check and done.returncode:
-            words = (done.stderr or done.stdout).strip()[-600:]
-            raise LabError(f"{self.name}: {' '.join(argv)} ended with {done.returncode}: {words}")
-        return done
-
-    def popen(
-        self,
-        argv: Sequence[str],
-        *,
         environment: Mapping[str, str] | None = None,
-        cgroup: str = "tools",
-        **options: Any,
-    ) -> subprocess.Popen[bytes]:
-        """Start a command inside; its pid is the command's own. Teardown kills what is left."""
-        options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(
-            self.enter(argv, cgroup=cgroup),
-            env={**self.environment, **(environment or {})},
-            start_new_session=True,
-            **options,
-        )
-
-    def docker(
-        self, *arguments: str, check: bool = True, timeout_s: float = 120.0
     ) -> subprocess.CompletedProcess[str]:
         """Run this engine's own command line client."""
-        return self.run(
-            [self.engine.program("docker"), *arguments], check=check, timeout_s=timeout_s
-        )
+        command = [self.engine.program("docker"), *arguments]
+        return self.run(command, check=check, timeout_s=timeout_s, environment=environment)
 
-    def connect(self, host: str, port: int, *, timeout_s: float = 10.0) -> socket.socket:
-        """Return a TCP connection from inside the host's network."""
-        return namespaces.connect(self.name, (host, port), timeout_s=timeout_s)
+    def api(
+        self, method: str, target: str, body: Any = None, *, timeout_s: float = 30.0
+    ) -> tuple[int, Any]:
+        """Send one request to the engine's API; return the status and the decoded answer."""
+        return unix_http.request(self.docker_socket, method, target, body, timeout_s=timeout_s)
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return the engine's description of a container."""
+        status, answer = self.api("GET", f"/containers/{container}/json")
+        if status != http.HTTPStatus.OK:
+            raise LabError(f"{self.name}: no container {container}: {answer}")
+        return dict(answer)
+
+    def remove_containers(self) -> None:
+        """Thaw and remove all containers, so that the next test finds an empty host."""
+        _, containers = self.api("GET", "/containers/json?all=1")
+        for container in containers:
+            self._thaw(container["Id"])
+            self.api("DELETE", f"/containers/{container['Id']}?force=1&v=1", timeout_s=60)
 
     # Control groups
 
@@ -299,49 +270,13 @@ class LabHost:
         name = "freezer.state" if self.cgroup == "v1" else "cgroup.freeze"
         return self.container_cgroup(container_id) / name
 
-    # Own
+    def freeze(self, container_id: str, *, frozen: bool = True) -> None:
+        """Freeze or thaw a container behind the engine's back."""
+        words = ("THAWED", "FROZEN") if self.cgroup == "v1" else ("0", "1")
+        self.freezer_file(container_id).write_text(words[frozen])
 
-    def _entered(self) -> namespaces.Namespaces:
-        if self._namespaces is None:
-            raise LabError(f"{self.name} is not up", "use it in a with statement")
-        return self._namespaces
-
-    def _answers(self) -> bool:
-        connection = UnixConnection(self.docker_socket, timeout_s=2.0)
+    def _thaw(self, container_id: str) -> None:
         try:
-            connection.request("GET", "/_ping")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-    def _terminate(self, *, deadline_s: float) -> None:
-        process = self._dockerd
-        if process is None or process.poll() is not None:
+            self.freeze(container_id, frozen=False)
+        except OSError:  # it does not run
             return
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(timeout=deadline_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        self._reap()
-
-    def _reap(self) -> None:
-        if self._dockerd is not None:
-            self._dockerd.wait(timeout=30)
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """An HTTP connection over a unix socket."""
-
-    def __init__(self, path: Path, *, timeout_s: float = 30.0) -> None:
-        super().__init__("docker", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket's path."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
