@@ -1,0 +1,1 @@
+"""In-memory stand-ins for the ports; each behaves as the real adapter does."""
