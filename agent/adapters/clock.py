@@ -14,3 +14,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that never go back and do not count suspended time (CLOCK_MONOTONIC)."""
         return time.monotonic()
+
+    def asleep(self) -> float:
+        """Seconds that the machine was suspended since it booted."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -1,0 +1,126 @@
+"""What is done to a container, on the pool, and what came of it; decides nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.domain.identity import Container
+from agent.domain.verdict import Action
+from agent.errors import EngineUnavailable, SinkFailed
+from agent.ports import Clock, Engine, EvidenceStore, Processes
+
+# How long a killed container's last process is waited for before that counts as a failure.
+DEATH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What came of an action. `gone_ns` is the wall clock, in nanoseconds since the epoch, at
+    which no process of it was left (None: there may still be some)."""
+
+    action: Action
+    gone_ns: int | None
+    took_ms: float
+    evidence: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """The jobs: look a container up, refuse it before it runs, or end it."""
+
+    engine: Engine
+    processes: Processes
+    evidence: EvidenceStore
+    clock: Clock
+    allow_derived: bool = False
+
+    def look(self, container_id: str) -> Container | None:
+        """The container with everything that judging it takes."""
+        container = self.engine.container(container_id)
+        return self.with_chain(container) if container else None
+
+    def everything(self) -> list[Container]:
+        """All containers with everything that judging them takes."""
+        return [self.with_chain(container) for container in self.engine.containers()]
+
+    def with_chain(self, container: Container) -> Container:
+        """The container with its layer chain, where this host accepts derived images."""
+        if not self.allow_derived or container.image is None or container.image.chain:
+            return container
+        return replace(container, image=self.engine.chain(container.image))
+
+    def refuse(self, container: Container, finding_id: str, *, remove: bool) -> Deed:
+        """Capture evidence of a container that has not run, and remove it if asked to."""
+        began = self.clock.monotonic()
+        kept = self._capture(container, finding_id)
+        error = ""
+        try:
+            if remove:
+                self.engine.remove(container.id)
+        except EngineUnavailable as failure:
+            error = str(failure)
+        return self._deed(Action.KILL, began, evidence=kept, error=error)
+
+    def end(
+        self,
+        container: Container,
+        finding_id: str,
+        *,
+        action: Action,
+        cgroup: str | None,
+        stop_timeout: float,
+        remove: bool,
+    ) -> Deed:
+        """Stop, kill or pause a running container, then keep evidence, then remove if asked to.
+
+        A kill goes through the kernel first (it is faster) and then through the engine, so that
+        its view is right and no restart policy brings the container back.
+        """
+        began = self.clock.monotonic()
+        try:
+            if action is Action.PAUSE:
+                self.engine.pause(container.id)
+                return self._deed(
+                    action, began, evidence=self._capture(container, finding_id), gone=False
+                )
+            if action is Action.STOP:
+                self.engine.stop(container.id, stop_timeout)
+            else:
+                self.processes.kill(container.id, cgroup)
+                self.engine.kill(container.id)
+            gone = self.processes.wait_empty(container.id, cgroup, DEATH_SECONDS)
+            died = self._now_ns() if gone else None
+            error = "" if gone else f"processes are left {DEATH_SECONDS:g} s after the {action}"
+            kept = self._capture(container, finding_id)
+            if remove and gone:
+                self.engine.remove(container.id)
+            return Deed(action, died, self._since(began), kept, error)
+        except EngineUnavailable as failure:
+            gone = self.processes.wait_empty(container.id, cgroup, 0.0)
+            return self._deed(action, began, error=str(failure), gone=gone)
+
+    def _capture(self, container: Container, finding_id: str) -> str:
+        try:
+            found: Mapping[str, Any] = self.engine.evidence(container)
+            return self.evidence.keep(finding_id, found)
+        except (EngineUnavailable, SinkFailed) as failure:
+            return f"none: {failure.message}"
+
+    def _deed(
+        self,
+        action: Action,
+        began: float,
+        *,
+        evidence: str = "",
+        error: str = "",
+        gone: bool = True,
+    ) -> Deed:
+        died = self._now_ns() if gone and not error else None
+        return Deed(action, died, self._since(began), evidence, error)
+
+    def _since(self, began: float) -> float:
+        return (self.clock.monotonic() - began) * 1000
+
+    def _now_ns(self) -> int:
+        return int(self.clock.now().timestamp() * 1_000_000) * 1000

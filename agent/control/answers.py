@@ -1,0 +1,199 @@
+"""What the control socket is told: status, containers, reasons; reads the loop's state only."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent import __version__
+from agent.control.case import Case
+from agent.control.connection import Connection
+from agent.control.enforce import Enforcer
+from agent.control.lists import ListKeeper
+from agent.control.record import Recorder
+from agent.control.sweep import Sweeper
+from agent.domain.errors import DockwardenError
+from agent.domain.finding import Finding, Kind
+from agent.domain.verdict import Net
+
+REMEMBERED = 1000
+
+
+@dataclass(slots=True)
+class Memory:
+    """The last refusals by container, and how many findings there were; bounded."""
+
+    violations: int = 0
+    alarms: int = 0
+    last: str = ""
+    recent: "OrderedDict[str, Finding]" = field(default_factory=OrderedDict)
+
+    def add(self, finding: Finding) -> None:
+        """Remember a finding; a container's newest replaces its older ones."""
+        if finding.kind is Kind.ALARM:
+            self.alarms += 1
+        if finding.kind is not Kind.VIOLATION or finding.container is None:
+            return
+        self.violations += 1
+        self.last = finding.at.isoformat()
+        self.recent[finding.container.id] = finding
+        self.recent.move_to_end(finding.container.id)
+        while len(self.recent) > REMEMBERED:
+            self.recent.popitem(last=False)
+
+    def find(self, name: str) -> Finding | None:
+        """The newest finding about a container by name, ID or the start of its ID."""
+        for finding in reversed(self.recent.values()):
+            container = finding.container
+            if container and (container.name == name or container.id.startswith(name)):
+                return finding
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Builds the replies; every method runs on the loop's thread."""
+
+    enforcer: Enforcer
+    lists: ListKeeper
+    sweeper: Sweeper
+    connection: Connection
+    recorder: Recorder
+    memory: Memory
+    began: datetime
+
+    def ps(self) -> list[dict[str, Any]]:
+        """All containers with their verdicts."""
+        return [_row(case) for case in self.enforcer.cases.values() if case.container]
+
+    def explain(self, name: str) -> dict[str, Any]:
+        """Why a container was refused, or why it may run; raises DockwardenError if unknown."""
+        finding = self.memory.find(name)
+        case = self._case(name)
+        if case is not None and (finding is None or not case.action.touches):
+            return self._explain_case(case)
+        if finding is None:
+            raise DockwardenError(
+                f"no container {name!r} is known here",
+                hint="give a name or an ID as `docker ps -a` or `dockwarden violations` shows it",
+            )
+        return explanation(finding)
+
+    def _case(self, name: str) -> Case | None:
+        for case in self.enforcer.cases.values():
+            container = case.container
+            if container and (container.name == name or container.id.startswith(name)):
+                return case
+        return None
+
+    def _explain_case(self, case: Case) -> dict[str, Any]:
+        decision, container = case.decision, case.container
+        assert container is not None  # _case found it by its container
+        return {
+            "name": container.name,
+            "id": case.id,
+            "image": container.claimed_reference,
+            "verdict": str(decision.verdict) if decision else "undetermined",
+            "reason": decision.reason if decision else "it is being looked up",
+            "scope": decision.scope if decision else "",
+            "action": str(case.action),
+            "contact": self.enforcer.policy.contact,
+        }
+
+    def containers(self) -> dict[str, Any]:
+        """How many run, by verdict."""
+        live = [case for case in self.enforcer.cases.values() if case.live]
+        verdicts = Counter(str(case.decision.verdict) for case in live if case.decision)
+        return {"running": len(live), "by_verdict": dict(verdicts)}
+
+    def allowlist(self) -> dict[str, Any]:
+        """What list is in force, and what is wrong with a newer one."""
+        trusted, loaded = self.enforcer.trusted, self.lists.loaded_at
+        info = trusted.info if trusted else None
+        return {
+            "sequence": info.sequence if info else None,
+            "origin": info.origin if info else "",
+            "signed": info.signed if info else False,
+            "approvals": info.approvals if info else 0,
+            "loaded_at": loaded.isoformat() if loaded else None,
+            "error": self.lists.error,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """The whole state, for `dockwarden status`."""
+        engine, gate = self.connection.info, self.enforcer.gate_state
+        return {
+            "version": __version__,
+            "mode": str(self.enforcer.policy.mode),
+            "since": self.began.isoformat(),
+            "engine": {
+                "version": engine.version if engine else "",
+                "connected": not self.connection.error,
+                "cgroup_version": engine.cgroup_version if engine else "",
+                "cgroup_driver": engine.cgroup_driver if engine else "",
+                "containerd_store": engine.containerd_store if engine else False,
+            },
+            "allowlist": self.allowlist(),
+            "gate": {"standing": gate.standing, "reason": gate.reason},
+            "brake": {"on": self.enforcer.brake.on},
+            "containers": self.containers(),
+            "findings": {
+                "violations": self.memory.violations,
+                "alarms": self.memory.alarms,
+                "last": self.memory.last,
+                "dropped": self.recorder.dropped,
+            },
+            "degraded": self.degraded(),
+        }
+
+    def degraded(self) -> list[str]:
+        """Every reason why the guard does not stand as configured, in words."""
+        enforcer = self.enforcer
+        reasons = [
+            self.connection.error,
+            self.sweeper.engine_error,
+            self.lists.error,
+            self.recorder.failing,
+        ]
+        if enforcer.trusted is None:
+            reasons.append("no trusted allowlist: containers are undetermined")
+        if Net.GATE in enforcer.policy.nets and not enforcer.gate_state.standing:
+            reasons.append(f"the cgroup gate does not stand: {enforcer.gate_state.reason}")
+        if enforcer.brake.on:
+            reasons.append("the kill-rate brake is on: disruptive kills are reported instead")
+        return list(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def explanation(finding: Finding) -> dict[str, Any]:
+    """What a refused person is told."""
+    container, decision, outcome = finding.container, finding.decision, finding.outcome
+    found: Mapping[str, Any] = {
+        "name": container.name if container else "",
+        "id": container.id if container else "",
+        "image": container.claimed_reference if container else "",
+        "verdict": str(decision.verdict) if decision else "",
+        "reason": decision.reason if decision else finding.summary,
+        "scope": decision.scope if decision else "",
+        "action": str(outcome.action) if outcome else "",
+        "net": str(outcome.net) if outcome else "",
+        "ran_ms": outcome.ran_ms if outcome else None,
+        "at": finding.at.isoformat(),
+        "next_step": finding.next_step,
+        "count": finding.occurrence,
+    }
+    return dict(found)
+
+
+def _row(case: Case) -> dict[str, Any]:
+    container, decision = case.container, case.decision
+    assert container is not None  # ps asks only for cases that were looked up
+    return {
+        "id": case.id,
+        "name": container.name,
+        "image": container.claimed_reference,
+        "state": str(container.state),
+        "verdict": str(decision.verdict) if decision else "undetermined",
+        "reason": decision.reason if decision else "",
+        "action": str(case.action),
+    }

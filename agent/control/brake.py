@@ -1,0 +1,59 @@
+"""The kill-rate brake: a bad list must not empty a host. Pure but for what it remembers.
+
+Why it counts only disruptive kills (what ran already, or had been approved here before) is told
+in docs/adr/0004-what-the-brake-counts.md: otherwise starting many unapproved containers would be
+a way to switch the guard off.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+# Below this many kills the share of what runs says nothing: one of one is 100 %.
+SHARE_FLOOR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BrakeLimits:
+    """More than `kills` disruptive kills within `seconds`, or of more than `share` (0 to 1) of
+    what runs, is taken for a mistake rather than for that many violations."""
+
+    kills: int
+    seconds: float
+    share: float
+
+
+class Brake:
+    """Says whether further disruptive kills may happen; stays on until released."""
+
+    def __init__(self, limits: BrakeLimits) -> None:
+        self._limits = limits
+        self._recent: deque[float] = deque()
+        self.on_since: float | None = None
+
+    @property
+    def on(self) -> bool:
+        """Whether disruptive kills are turned into reports now."""
+        return self.on_since is not None
+
+    def admit(self, wanted: int, *, running: int, now: float) -> bool:
+        """Whether `wanted` more containers of `running` may be killed, all or none.
+
+        `now` is in monotonic seconds. A refusal puts the brake on.
+        """
+        if self.on:
+            return False
+        while self._recent and self._recent[0] <= now - self._limits.seconds:
+            self._recent.popleft()
+        total = len(self._recent) + wanted
+        # What was killed within the window was running before.
+        share = total / max(running + len(self._recent), 1)
+        if total > self._limits.kills or (total >= SHARE_FLOOR and share > self._limits.share):
+            self.on_since = now
+            return False
+        self._recent.extend([now] * wanted)
+        return True
+
+    def release(self) -> None:
+        """Kill again: a person said so, or a new list arrived."""
+        self.on_since = None
+        self._recent.clear()

@@ -1,0 +1,193 @@
+"""Turns what happened into findings: names, severities, sentences; decides and writes nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agent.control.acts import Deed
+from agent.control.case import Case
+from agent.control.coalesce import Coalescer
+from agent.control.policy import Policy
+from agent.domain.decision import Decision
+from agent.domain.finding import Finding, Kind, Outcome, Severity
+from agent.domain.identity import Container, ContainerState
+from agent.domain.verdict import Action, Net, Verdict
+from agent.ports import Clock
+
+_UNKNOWN = ContainerState.UNKNOWN
+_DONE = {Action.KILL: "killed", Action.STOP: "stopped", Action.PAUSE: "paused"}
+
+
+@dataclass(slots=True)
+class Composer:
+    """Makes findings with this host's name and mode, numbering restart loops.
+
+    `sequence` is the allowlist's, set when one is adopted.
+    """
+
+    policy: Policy
+    clock: Clock
+    new_id: Callable[[], str]
+    coalescer: Coalescer = field(default_factory=Coalescer)
+    sequence: int | None = None
+
+    def notice(
+        self, event: str, summary: str, *, kind: Kind = Kind.NOTICE, **details: str
+    ) -> Finding:
+        """About the guard itself."""
+        severity = Severity.ERROR if kind is Kind.ALARM else Severity.INFO
+        return self._finding(event, summary, kind=kind, severity=severity, details=details)
+
+    def reported(self, case: Case, decision: Decision) -> Finding:
+        """A container that is let run although it is not plainly approved."""
+        event = (
+            "container.undetermined"
+            if decision.verdict is Verdict.UNDETERMINED
+            else "container.reported"
+        )
+        outcome = Outcome(Action.REPORT, case.net, braked=case.braked)
+        why = "the kill-rate brake is on" if case.braked else f"mode {self.policy.mode}"
+        summary = f"{self._who(case)} is {decision.verdict}: {decision.reason}. Let run ({why})."
+        if decision.verdict in (Verdict.WAIVED, Verdict.DERIVED):
+            severity = Severity.INFO
+        else:
+            severity = Severity.ERROR if decision.verdict.is_forbidden else Severity.WARNING
+        return self._violation(event, summary, case, decision, outcome, severity)
+
+    def done(self, case: Case, deed: Deed, finding_id: str) -> Finding:
+        """A container that was refused, killed, stopped or paused, with the true outcome."""
+        assert case.decision is not None  # nothing is acted upon without a decision
+        ran_ms = self._ran_ms(case, deed)
+        refused = ran_ms == 0.0
+        net = self._net(case, ran_ms)
+        done = "refused" if refused else _DONE[deed.action]
+        outcome = Outcome(deed.action, net, ran_ms, round(deed.took_ms, 3), deed.error)
+        lived = "before its first instruction" if refused else _lived(ran_ms)
+        summary = f"{self._who(case)} is {case.decision.verdict}: {case.decision.reason}. " + (
+            f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}."
+        )
+        severity = Severity.CRITICAL if deed.error else Severity.WARNING
+        if not deed.error and case.decision.verdict.is_forbidden:
+            severity = Severity.ERROR
+        event = "container.action_failed" if deed.error else f"container.{done}"
+        return self._violation(
+            event,
+            summary,
+            case,
+            case.decision,
+            outcome,
+            severity,
+            finding_id=finding_id,
+            evidence=deed.evidence,
+        )
+
+    def build_step(self, step: str, action: Action, held_ms: float | None) -> Finding:
+        """A BuildKit RUN step, whose image cannot be known."""
+        refused = action.touches
+        done = "refused" if refused else "reported"
+        decision = Decision(
+            Verdict.UNLISTED, "a build step runs what no allowlist can name (build_steps)"
+        )
+        outcome = Outcome(action, Net.BUILD, 0.0 if refused else None, held_ms)
+        container = Container(id=step, name=f"build step {step}", image=None, state=_UNKNOWN)
+        case = Case(step, 0.0, Net.BUILD, container=container)
+        summary = f"A BuildKit step was {done}: {decision.reason}."
+        return self._violation(f"build.{done}", summary, case, decision, outcome, Severity.WARNING)
+
+    def _ran_ms(self, case: Case, deed: Deed) -> float | None:
+        """0 where no process of it ever ran; None where nobody can know.
+
+        Counted from the engine's start event, which comes some 3 ms after the first instruction.
+        """
+        if case.started_ns is not None:
+            if deed.gone_ns is None:
+                return None
+            return max(round((deed.gone_ns - case.started_ns) / 1e6, 3), 0.001)
+        if case.container is not None and case.container.state.is_live and not case.caught_at_gate:
+            return None
+        return 0.0
+
+    @staticmethod
+    def _net(case: Case, ran_ms: float | None) -> Net:
+        if case.caught_at_gate and ran_ms == 0.0:
+            return Net.GATE
+        if ran_ms == 0.0:
+            return Net.CREATE if case.net is Net.START else case.net
+        return Net.SWEEP if case.net is Net.SWEEP else Net.START
+
+    def _who(self, case: Case) -> str:
+        name = case.container.name if case.container else case.name
+        claimed = case.container.claimed_reference if case.container else case.claimed
+        return f"Container {name or case.id[:12]} (image {claimed or 'unknown'})"
+
+    def _violation(
+        self,
+        event: str,
+        summary: str,
+        case: Case,
+        decision: Decision,
+        outcome: Outcome,
+        severity: Severity,
+        *,
+        finding_id: str = "",
+        evidence: str = "",
+    ) -> Finding:
+        finding_id = finding_id or self.new_id()
+        container = case.container or Container(
+            id=case.id, name=case.name, image=None, state=_UNKNOWN, claimed_reference=case.claimed
+        )
+        image = str(container.image.image_id) if container.image else container.claimed_reference
+        violation_id, occurrence = self.coalescer.number(
+            (image, decision.verdict), finding_id, now=self.clock.monotonic()
+        )
+        return self._finding(
+            event,
+            summary,
+            kind=Kind.VIOLATION,
+            severity=severity,
+            finding_id=finding_id,
+            container=container,
+            decision=decision,
+            outcome=outcome,
+            violation_id=violation_id,
+            occurrence=occurrence,
+            evidence=evidence,
+        )
+
+    def _finding(
+        self,
+        event: str,
+        summary: str,
+        *,
+        kind: Kind,
+        severity: Severity,
+        finding_id: str = "",
+        container: Container | None = None,
+        decision: Decision | None = None,
+        outcome: Outcome | None = None,
+        violation_id: str = "",
+        occurrence: int = 1,
+        evidence: str = "",
+        details: Mapping[str, str] | None = None,
+    ) -> Finding:
+        return Finding(
+            id=finding_id or self.new_id(),
+            at=self.clock.now(),
+            kind=kind,
+            severity=severity,
+            event=event,
+            summary=summary,
+            host=self.policy.host,
+            mode=self.policy.mode,
+            container=container,
+            decision=decision,
+            outcome=outcome,
+            violation_id=violation_id,
+            occurrence=occurrence,
+            evidence=evidence,
+            list_sequence=self.sequence,
+            details=details or {},
+        )
+
+
+def _lived(ran_ms: float | None) -> str:
+    return "after an unknown time" if ran_ms is None else f"after {ran_ms:.1f} ms"

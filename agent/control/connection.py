@@ -1,0 +1,68 @@
+"""The engine's side of the watch: whether it is reached, what it is, what a gap means."""
+
+from collections.abc import Callable
+
+from agent.control.enforce import Enforcer
+from agent.control.sweep import Sweeper
+from agent.domain.errors import DockwardenError
+from agent.domain.finding import Kind
+from agent.ports import EngineInfo
+
+
+class EngineMoved(DockwardenError):
+    """The engine keeps its containers elsewhere than the gate was told: start anew."""
+
+
+class Connection:
+    """Follows the stream's ups and downs; after each up, everything is judged again.
+
+    `ask` brings the engine's information; `moved` hears of its root directory when it is not
+    `root`, the one that the gate was given (empty: unknown).
+    """
+
+    def __init__(
+        self,
+        enforcer: Enforcer,
+        sweeper: Sweeper,
+        *,
+        ask: Callable[[], EngineInfo],
+        root: str,
+        moved: Callable[[str], None],
+    ) -> None:
+        self._enforcer = enforcer
+        self._sweeper = sweeper
+        self._ask = ask
+        self._root = root
+        self._moved = moved
+        self.info: EngineInfo | None = None
+        self.error = "the engine was not reached yet"
+
+    def up(self) -> None:
+        """Subscribed: whatever happened before has to be listed."""
+        composer = self._enforcer.tools.composer
+        if self.error:
+            self._enforcer.tools.emit(
+                composer.notice("engine.connected", "The engine's event stream is open.")
+            )
+        self.error = ""
+        self._enforcer.tools.work.submit(self._ask, self._learned)
+        self._sweeper.sweep("connected")
+
+    def down(self, reason: str) -> None:
+        """The stream ended."""
+        if not self.error:
+            composer = self._enforcer.tools.composer
+            summary = f"The engine's event stream ended: {reason}"
+            self._enforcer.tools.emit(composer.notice("engine.lost", summary, kind=Kind.ALARM))
+        self.error = reason
+
+    def _learned(self, info: EngineInfo | DockwardenError) -> None:
+        if isinstance(info, DockwardenError):
+            return  # the sweep says so, and so will the stream's end
+        self.info = info
+        if info.root_dir != self._root:
+            self._moved(info.root_dir)
+            raise EngineMoved(
+                f"the engine's root directory is {info.root_dir}, not {self._root or 'known'}",
+                hint="the agent ends, to start anew with the gate on the right place",
+            )

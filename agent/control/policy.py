@@ -1,0 +1,60 @@
+"""What the enforcement loop was told to do, as one value, and how it judges by it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.config.values import BuildSteps
+from agent.domain.allowlist import Exemption
+from agent.domain.decision import Decision, decide, undetermined
+from agent.domain.identity import Container
+from agent.domain.verdict import Action, ActionTable, Mode, Net
+from agent.ports import TrustedList
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings of the loop; `keep_refused` keeps containers that never ran, `keep_killed` those
+    that did."""
+
+    mode: Mode
+    table: ActionTable
+    nets: frozenset[Net] = frozenset({Net.CREATE, Net.GATE, Net.START})
+    exemptions: Sequence[Exemption] = ()
+    allow_derived: bool = False
+    build_steps: BuildSteps = BuildSteps.DENY
+    keep_refused: bool = False
+    keep_killed: bool = True
+    stop_timeout: float = 10.0
+    sweep_seconds: float = 60.0
+    host: str = ""
+    contact: str = ""
+
+    def judge(
+        self, container: Container, trusted: TrustedList | None, *, now: datetime
+    ) -> Decision:
+        """The decision about a container: never raises, never trusts a name."""
+        if trusted is None:
+            return undetermined("this host has no trusted allowlist yet")
+        if container.image is None:
+            return undetermined("the engine did not tell the image's digest")
+        return decide(
+            container.image,
+            trusted.about(container.image),
+            exemptions=self.exemptions,
+            allow_derived=self.allow_derived,
+            now=now,
+        )
+
+    def action(self, decision: Decision) -> Action:
+        """What this host does about such a decision."""
+        return self.table.action(self.mode, decision.verdict)
+
+    def build_action(self) -> Action:
+        """What this host does about a build step."""
+        wanted = {
+            BuildSteps.DENY: Action.KILL,
+            BuildSteps.REPORT: Action.REPORT,
+            BuildSteps.ALLOW: Action.ALLOW,
+        }[self.build_steps]
+        return Action.REPORT if self.mode is Mode.OBSERVE and wanted.touches else wanted

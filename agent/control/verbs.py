@@ -1,0 +1,71 @@
+"""What the control sockets offer: each verb is answered by the loop, for another thread."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from agent.control.answers import Answers
+from agent.control.loop import Loop
+from agent.domain.errors import DockwardenError
+
+ASK_SECONDS = 5.0  # how long a question waits for the loop
+
+T = TypeVar("T")
+Handler = Callable[[Mapping[str, Any]], Any]
+
+
+class Verbs:
+    """Handlers by verb; they run on the socket server's thread and touch nothing themselves."""
+
+    def __init__(self, answers: Answers, loop: Loop) -> None:
+        self._answers = answers
+        self._loop = loop
+
+    def for_everyone(self) -> dict[str, Handler]:
+        """What people who may ask why something was refused can do."""
+        return {"explain": self._explain}
+
+    def for_root(self) -> dict[str, Handler]:
+        """All verbs."""
+        answers = self._answers
+        return {
+            **self.for_everyone(),
+            "status": lambda _: self._ask(answers.status),
+            "ps": lambda _: self._ask(answers.ps),
+            "sweep": lambda _: self._ask(lambda: answers.sweeper.sweep("asked for")),
+            "release-brake": lambda _: self._ask(self._release_brake),
+        }
+
+    def _explain(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        name = str(arguments.get("name", ""))
+        return self._ask(lambda: self._answers.explain(name))
+
+    def _release_brake(self) -> dict[str, Any]:
+        enforcer = self._answers.enforcer
+        was_on = enforcer.brake.on
+        enforcer.brake.release()
+        if was_on:
+            notice = enforcer.tools.composer.notice(
+                "brake.released", "The kill-rate brake was released by hand."
+            )
+            enforcer.tools.emit(notice)
+            self._answers.sweeper.sweep("brake released")
+        return {"released": was_on}
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(question())
+            except DockwardenError as error:
+                answer.set_exception(error)
+
+        self._loop.call(run)
+        try:
+            return answer.result(ASK_SECONDS)
+        except TimeoutError as error:
+            raise DockwardenError(
+                f"the agent did not answer within {ASK_SECONDS:g} s",
+                hint="it is busy or stuck: journalctl -u dockwarden tells",
+            ) from error

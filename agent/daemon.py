@@ -1,0 +1,322 @@
+"""The daemon: the only place where objects meet — threads, queue, signals, systemd.
+
+`python -m agent.daemon --config-fd N` runs it with a configuration that `dockwarden run` has
+read and checked; see agent/config/handover.py.
+"""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import __version__
+from agent.adapters.allowlist_file import FileAllowlist, dump
+from agent.adapters.bookmark_file import BookmarkFile
+from agent.adapters.cgroup_gate import CgroupGate
+from agent.adapters.cgroups import CgroupProcesses
+from agent.adapters.clock import SystemClock
+from agent.adapters.control_socket import ControlServer
+from agent.adapters.docker_engine import DockerEngine
+from agent.adapters.docker_events import DockerEvents
+from agent.adapters.evidence_files import EvidenceFiles
+from agent.adapters.file_watch import FileWatcher
+from agent.adapters.findings_file import JsonlFindings
+from agent.adapters.journal import JournalFindings
+from agent.adapters.systemd_notify import SystemdNotify
+from agent.config import Config
+from agent.config.handover import from_descriptor
+from agent.config.values import ExplainAccess, Journal
+from agent.control.acts import Acts
+from agent.control.answers import Answers, Memory
+from agent.control.brake import Brake, BrakeLimits
+from agent.control.compose import Composer
+from agent.control.connection import Connection
+from agent.control.enforce import Enforcer, Tools
+from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
+from agent.control.lists import ListKeeper
+from agent.control.loop import Loop
+from agent.control.policy import Policy
+from agent.control.record import Kept, Recorder
+from agent.control.sweep import Sweeper
+from agent.control.verbs import Verbs
+from agent.domain.allowlist import Allowlist
+from agent.domain.errors import DockwardenError
+from agent.domain.finding import Finding, Kind
+from agent.domain.ids import new_id
+from agent.domain.nearest import next_step
+from agent.domain.verdict import Mode, Net
+from agent.durable import make_directory, write_file
+from agent.errors import EngineUnavailable
+from agent.log import get_logger
+from agent.ports import STREAM, Birth, EngineInfo, GateState, Ruling, Settled, TrustedList
+
+log = get_logger(__name__)
+
+# Slow work at once: one stuck container must not delay the judgement of another.
+WORKERS = 8
+KEEP_FILES = 5  # rotated violation files
+EVIDENCE_FILES = 10_000
+EVIDENCE_BYTES = 500_000_000
+SUSPENDED_SECONDS = 5.0  # a jump between the clocks that means: the machine slept
+
+
+class Daemon:
+    """One running agent; `run` returns the process's exit code."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.clock = SystemClock()
+        self.systemd = SystemdNotify()
+        self._state = Path(config.agent.state_dir)
+        make_directory(self._state)
+        self._bookmark = BookmarkFile(self._state / "events.bookmark")
+        since_ns = self._bookmark.read()
+        self._unkept = 0  # findings on their way to the disk
+        self._last_event_ns: int | None = None
+        self._asleep = self.clock.asleep()
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
+        self.loop = Loop(self._pool, handle=self._handle, tick=self._tick)
+        self.engine = DockerEngine(config.engine.socket, timeout=config.engine.timeout_seconds)
+        self._root_file = self._state / "engine-root"
+        info = self._engine_info()
+        root = info.root_dir if info else self._known_root()
+        self.policy = self._make_policy()
+        self.recorder = self._make_recorder()
+        self.enforcer = Enforcer(
+            self.policy,
+            self._make_tools(root, info.cgroup_version if info else ""),
+            self._make_brake(),
+        )
+        self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
+        self.lists = self._make_lists()
+        self.connection = Connection(
+            self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
+        )
+        self.memory = Memory()
+        self._follower = Follower(
+            DockerEvents(config.engine.socket),
+            self.loop.post,
+            since_ns=None if since_ns is None else since_ns + 1,
+            crashed=self.loop.crash,
+        )
+
+    def _make_policy(self) -> Policy:
+        config, enforcement = self.config, self.config.enforcement
+        return Policy(
+            mode=config.agent.mode,
+            table=config.table,
+            nets=enforcement.nets,
+            exemptions=enforcement.exemptions,
+            allow_derived=config.allow_derived,
+            build_steps=enforcement.build_steps,
+            keep_refused=enforcement.keep_refused,
+            keep_killed=enforcement.keep_killed,
+            stop_timeout=enforcement.stop_timeout_seconds,
+            sweep_seconds=enforcement.sweep_seconds,
+            host=config.agent.host_name or socket.gethostname(),
+            contact=config.agent.contact,
+        )
+
+    def _make_brake(self) -> Brake:
+        limits = self.config.brake
+        return Brake(BrakeLimits(limits.kills, limits.seconds, limits.share))
+
+    def _make_recorder(self) -> Recorder:
+        reports = self.config.reports
+        most = reports.max_megabytes * 1_000_000
+        return Recorder(
+            JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES),
+            [] if reports.journal is Journal.OFF else [JournalFindings()],
+            complete=self._with_next_step,
+            kept=self.loop.post,
+            crashed=self.loop.crash,
+        )
+
+    def _make_tools(self, engine_root: str, cgroup_version: str) -> Tools:
+        config, policy = self.config, self.policy
+        processes = CgroupProcesses(cgroup_version, roots=config.gate.roots)
+        gate = CgroupGate(
+            self.loop.post,
+            roots=config.gate.roots,
+            freeze=policy.mode is Mode.ENFORCE and Net.GATE in policy.nets,
+            hold_seconds=config.gate.hold_seconds,
+            on_timeout=Ruling(config.gate.on_timeout),
+            engine_root=engine_root,
+            cgroup_version=cgroup_version,
+            build_steps=config.enforcement.build_steps,
+        )
+        evidence = EvidenceFiles(
+            self._state / "evidence", max_files=EVIDENCE_FILES, max_bytes=EVIDENCE_BYTES
+        )
+        acts = Acts(self.engine, processes, evidence, self.clock, config.allow_derived)
+        composer = Composer(policy, self.clock, self._new_id)
+        return Tools(acts, gate, processes, self.loop, self.clock, composer, self._emit)
+
+    def _make_lists(self) -> ListKeeper:
+        source = FileAllowlist(self.config.allowlist.path)
+        kept = self._state / "allowlist.last-good.json"
+
+        def last_good() -> TrustedList | None:
+            return FileAllowlist(kept).load() if kept.exists() else None
+
+        def remember(adopted: TrustedList) -> None:
+            if isinstance(adopted, Allowlist):
+                info = adopted.info
+                write_file(kept, dump(adopted.levels, info.sequence, info.contact), mode=0o600)
+
+        return ListKeeper(
+            self.enforcer, self.sweeper, load=source.load, last_good=last_good, remember=remember
+        )
+
+    def _engine_info(self) -> EngineInfo | None:
+        try:
+            info = self.engine.info()
+        except EngineUnavailable as error:
+            log.warning("engine.not_reached", error=str(error))
+            return None
+        self._keep_root(info.root_dir)
+        return info
+
+    def _known_root(self) -> str:
+        """Where the engine kept its containers when it was last seen."""
+        return self._root_file.read_text() if self._root_file.exists() else ""
+
+    def _keep_root(self, root: str) -> None:
+        write_file(self._root_file, root.encode(), mode=0o600)
+
+    # Running.
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; raises what a thread died of."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.loop.stop())
+        gate = self.enforcer.tools.gate
+        self.recorder.start()
+        self.lists.load_first()
+        gate.start()
+        self._follower.start()
+        watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
+        watcher.watch([self.config.allowlist.path], lambda _: self.loop.call(self.lists.load))
+        servers = self._serve()
+        summary = f"dockwarden {__version__} started in {self.policy.mode} mode."
+        self._emit(self.enforcer.tools.composer.notice("agent.started", summary))
+        self.systemd.ready(f"{self.policy.mode} mode")
+        try:
+            self.loop.run()
+        finally:
+            self.systemd.stopping()
+            self._follower.close()
+            watcher.close()
+            for server in servers:
+                server.close()
+            gate.close()
+            self.recorder.close()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        return 0
+
+    def _serve(self) -> list[ControlServer]:
+        """The control sockets; the agent works without them."""
+        control = self.config.control
+        answers = Answers(
+            self.enforcer,
+            self.lists,
+            self.sweeper,
+            self.connection,
+            self.recorder,
+            self.memory,
+            self.clock.now(),
+        )
+        verbs = Verbs(answers, self.loop)
+        servers = [ControlServer(control.socket, verbs.for_root(), 0o600)]
+        access = control.explain_access
+        if access is not ExplainAccess.ROOT:
+            everyone = access is ExplainAccess.EVERYONE
+            group = None if everyone else control.explain_group
+            mode = 0o666 if everyone else 0o660
+            servers.append(ControlServer(control.explain_socket, verbs.for_everyone(), mode, group))
+        for server in list(servers):
+            try:
+                server.start()
+            except DockwardenError as error:
+                log.warning("control.not_served", error=str(error))
+                servers.remove(server)
+        return servers
+
+    def _handle(self, message: object) -> None:
+        match message:
+            case EventsArrived(events):
+                for event in events:
+                    if event.type == STREAM:
+                        self.sweeper.sweep(f"stream {event.action}")
+                    else:
+                        self.enforcer.on_event(event)
+                self._last_event_ns = events[-1].time_ns
+            case Birth():
+                self.enforcer.on_birth(message)
+            case Settled():
+                self.enforcer.on_settled(message)
+            case GateState():
+                self.enforcer.on_gate_state(message)
+            case Kept(findings):
+                self._unkept -= len(findings)
+                for finding in findings:
+                    self.memory.add(finding)
+            case StreamUp():
+                self.connection.up()
+            case StreamDown(reason):
+                self.connection.down(reason)
+
+    def _tick(self) -> None:
+        self.enforcer.retry_due()
+        self.sweeper.tick()
+        self.lists.tick()
+        if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
+            self._asleep = self.clock.asleep()
+            self.sweeper.sweep("the machine slept")
+        if self._last_event_ns is not None and self._unkept == 0 and self.enforcer.idle:
+            self._bookmark.write(self._last_event_ns)
+            self._last_event_ns = None
+        self.systemd.watchdog()
+
+    # Findings.
+
+    def _new_id(self) -> str:
+        return new_id(self.clock.now(), os.urandom(8))
+
+    def _emit(self, finding: Finding) -> None:
+        self._unkept += 1
+        self.recorder.record(finding)
+
+    def _with_next_step(self, finding: Finding) -> Finding:
+        """Runs on the recorder's thread: a long list takes a while to search."""
+        if finding.container is None or finding.kind is not Kind.VIOLATION:
+            return finding
+        trusted = self.enforcer.trusted
+        contact = self.policy.contact or (trusted.info.contact if trusted else "")
+        approvals = trusted.approvals() if trusted else ()
+        claimed = finding.container.claimed_reference
+        return replace(finding, next_step=next_step(claimed, approvals, contact, now=finding.at))
+
+
+def _instant(time_ns: int | None) -> datetime | None:
+    return None if time_ns is None else datetime.fromtimestamp(time_ns / 1e9, UTC)
+
+
+def main() -> int:
+    """The daemon process: 0 after an orderly end, 1 after a named error."""
+    parser = argparse.ArgumentParser(prog="dockwarden-daemon")
+    parser.add_argument("--config-fd", type=int, required=True)
+    try:
+        return Daemon(from_descriptor(parser.parse_args().config_fd)).run()
+    except DockwardenError as error:
+        log.critical("agent.failed", error=str(error))
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
