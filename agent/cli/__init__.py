@@ -1,1 +1,1 @@
-"""What an operator types and reads; nothing but parsing and printing."""
+"""The commands people type: parsing and printing, nothing else."""

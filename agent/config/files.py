@@ -27,19 +27,20 @@ def config_files(file: Path | None) -> tuple[list[Path], list[str]]:
 
 def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The file's tree, empty when it cannot be trusted or read, and the reasons."""
+    problems: list[str] = []
     try:
-        problems = _trust(path) + _trust(path.parent)
-        text = read_bytes(path).decode()
-        return tomllib.loads(text), problems
+        problems += _trust(path) + _trust(path.parent)
+        return tomllib.loads(read_bytes(path).decode()), problems
     except UnicodeDecodeError as error:
-        return {}, [f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8"]
+        problem = f"byte {error.start} is no UTF-8; save the file as UTF-8"
     except OSError as error:
         why = error.strerror or str(error)
-        return {}, [f"{path}: cannot be read: {why}; run as root, or correct the file's mode"]
+        problem = f"cannot be read: {why}; run as root, or correct the file's mode"
     except ValueError as error:  # TOMLDecodeError, and integers too long to be read
-        return {}, [f"{path}: not valid TOML: {error}; correct the syntax there"]
+        problem = f"not valid TOML: {error}; correct the syntax there"
     except RecursionError:
-        return {}, [f"{path}: not valid TOML: nested too deeply; correct the brackets"]
+        problem = "not valid TOML: nested too deeply; correct the brackets"
+    return {}, [*problems, f"{path}: {problem}"]
 
 
 def read_bytes(path: Path) -> bytes:

@@ -59,7 +59,8 @@ def load(inputs: Inputs) -> Loaded:
     config = _config(_merge(trees)) if not problems else Config()
     problems += _duplicates(config, origins)
     if problems:
-        raise ConfigInvalid(problems, hint="correct these, then run: dockwarden config validate")
+        told = list(dict.fromkeys(problems))  # a folder's fault is found with each of its files
+        raise ConfigInvalid(told, hint="correct these, then run: dockwarden config validate")
     files = tuple(layer.name for layer in layers if layer.source is Source.FILE)
     return Loaded(config, origins, secret, files)
 

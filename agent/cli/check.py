@@ -1,0 +1,156 @@
+"""`dockwarden check`: what would be decided about an image here, without starting it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli.options import config_option, inputs, output_option
+from agent.cli.output import FOUND, emit_json, emit_table
+from agent.domain.decision import Decision, decide, undetermined
+from agent.domain.digest import Digest
+from agent.domain.errors import InvalidDigest
+from agent.domain.identity import ImageIdentity
+from agent.domain.verdict import Action, Mode, Verdict
+from agent.errors import EngineUnavailable
+
+if TYPE_CHECKING:
+    from agent.config.values import Config
+    from agent.ports import Engine, TrustedList
+
+_WOULD = {
+    Action.ALLOW: "run",
+    Action.REPORT: "run and be reported",
+    Action.PAUSE: "be paused",
+    Action.STOP: "be stopped",
+    Action.KILL: "be killed",
+}
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@config_option
+@output_option
+@click.pass_context
+def check(
+    ctx: click.Context, images: tuple[str, ...], config_file: Path | None, output: str
+) -> None:
+    """Tell whether an image may run here, why, and what to use instead.
+
+    IMAGE is a reference, which means whatever this host's engine has under it now, or a digest,
+    for which no engine is needed. The agent need not run. The answer is that of enforce mode.
+
+    Exits with 3 when at least one image would not be allowed.
+
+    \b
+    Examples:
+      dockwarden check nginx:1.27
+      dockwarden check registry.acme.example/web@sha256:…
+      dockwarden check -o json $(docker ps --format '{{.Image}}')
+    """
+    from agent.adapters.allowlist_file import FileAllowlist
+    from agent.adapters.clock import SystemClock
+    from agent.adapters.docker_engine import DockerEngine
+    from agent.config.load import load
+
+    config = load(inputs(config_file)).config
+    bench = Bench(
+        config,
+        FileAllowlist(config.allowlist.path).load(),
+        lambda: DockerEngine(config.engine.socket, timeout=config.engine.timeout_seconds),
+        SystemClock().now(),
+    )
+    answers = [bench.answer(image) for image in images]
+    if output == "json":
+        emit_json(answers)
+    else:
+        emit_table(
+            ("image", "verdict", "would", "reason"),
+            [(a["image"], a["verdict"], a["would"], a["reason"]) for a in answers],
+        )
+        for a in answers:
+            if a["next_step"]:
+                click.echo(f"\n{a['image']}: {a['next_step']}")
+    if not all(a["allowed"] for a in answers):
+        ctx.exit(FOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Judges references as the agent in enforce mode would judge a container of them at `now`.
+
+    `engine` is made only when a reference cannot be judged by itself.
+    """
+
+    config: "Config"
+    trusted: "TrustedList"
+    engine: "Callable[[], Engine]"
+    now: datetime
+
+    def answer(self, reference: str) -> dict[str, Any]:
+        """One image's answer, as it is printed; raises `EngineUnavailable`."""
+        image = self._identity(reference)
+        decision = self._decide(image)
+        unknown = decision.verdict is Verdict.UNDETERMINED
+        action = self.config.table.action(Mode.ENFORCE, decision.verdict)
+        allowed = not unknown and not action.touches
+        return {
+            "image": reference,
+            "digest": str(image.image_id) if image else None,
+            "verdict": decision.verdict,
+            "allowed": allowed,
+            "would": "be judged at its start" if unknown else _WOULD[action],
+            "reason": decision.reason,
+            "scope": decision.scope,
+            "matched": decision.matched and str(decision.matched),
+            "until": decision.until and decision.until.isoformat(),
+            "next_step": "" if decision.verdict is Verdict.APPROVED else self._next(reference),
+        }
+
+    def _identity(self, reference: str) -> ImageIdentity | None:
+        """What the engine has under the reference; a digest that it does not have is judged as
+        it stands."""
+        digest = _digest(reference)
+        alone = digest is not None and "@" not in reference
+        image = None
+        if not alone or self.config.allow_derived:
+            try:
+                image = self._from_engine(reference)
+            except EngineUnavailable:
+                if not alone:
+                    raise
+        return image if image is not None or digest is None else ImageIdentity(digest)
+
+    def _from_engine(self, reference: str) -> ImageIdentity | None:
+        engine = self.engine()
+        image = engine.image(reference)
+        return engine.chain(image) if image is not None and self.config.allow_derived else image
+
+    def _decide(self, image: ImageIdentity | None) -> Decision:
+        if image is None:
+            return undetermined(
+                "This host has no such image: pull it first, or give its digest (sha256:…)."
+            )
+        return decide(
+            image,
+            self.trusted.about(image),
+            exemptions=self.config.enforcement.exemptions,
+            allow_derived=self.config.allow_derived,
+            now=self.now,
+        )
+
+    def _next(self, reference: str) -> str:
+        from agent.domain.nearest import next_step
+
+        contact = self.config.agent.contact or self.trusted.info.contact
+        return next_step(reference, self.trusted.approvals(), contact, now=self.now)
+
+
+def _digest(reference: str) -> Digest | None:
+    try:
+        return Digest.parse(reference.rpartition("@")[2])
+    except InvalidDigest:
+        return None

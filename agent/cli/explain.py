@@ -1,0 +1,145 @@
+"""`dockwarden explain`: why a container was refused, for whoever started it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.options import (
+    CALL_SECONDS,
+    config_option,
+    control_socket,
+    explain_socket,
+    findings_file,
+    output_option,
+)
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, section
+from agent.domain.errors import DockwardenError
+from agent.domain.verdict import Action
+from agent.errors import ControlUnavailable
+
+_SHORTEST_ID = 4  # characters of a container ID that are taken for one
+_DONE = {
+    "allow": "it was let run",
+    "report": "it was let run and reported",
+    "pause": "it was paused",
+    "stop": "it was stopped",
+    "kill": "it was killed",
+}
+
+
+@click.command()
+@click.argument("container", metavar="CONTAINER")
+@config_option
+@output_option
+@click.pass_context
+def explain(ctx: click.Context, container: str, config_file: Path | None, output: str) -> None:
+    """Explain what was decided about a container and what to do next.
+
+    CONTAINER is a name or the beginning of an ID; it may be gone already. Works without root
+    where [control] explain_access lets you.
+
+    Exits with 3 when the container was refused.
+
+    \b
+    Examples:
+      dockwarden explain web
+      dockwarden explain 4f5a1c09
+    """
+    answer = _ask(container, config_file)
+    if output == "json":
+        emit_json(answer)
+    else:
+        emit_facts(_facts(answer))
+    if answer.get("action") in [action for action in Action if action.touches]:
+        ctx.exit(FOUND)
+
+
+def _ask(container: str, config_file: Path | None) -> Mapping[str, Any]:
+    from agent.adapters.control_socket import call
+
+    is_root = os.geteuid() == 0
+    path = control_socket(config_file) if is_root else explain_socket(config_file)
+    try:
+        answer = call(path, "explain", {"container": container}, CALL_SECONDS)
+    except ControlUnavailable as error:
+        if not is_root:
+            raise
+        note(f"{error.message}; this is what its findings on this host say")
+        answer = _from_file(container, findings_file(config_file))
+    if not isinstance(answer, Mapping):
+        raise DockwardenError(
+            f"nothing is known of a container {container!r}",
+            hint="give the name or ID as `docker ps -a` shows it; was it started on this host?",
+        )
+    return answer
+
+
+def _from_file(container: str, path: str) -> Mapping[str, Any] | None:
+    from agent.adapters.findings_file import read
+
+    try:
+        return latest_answer(container, read(path))
+    except OSError as error:
+        raise DockwardenError(
+            f"{path} cannot be read: {error.strerror}", hint="is [reports] file right?"
+        ) from error
+
+
+def latest_answer(container: str, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The last record that tells of a container with this name, or whose ID begins so."""
+    found = None
+    for record in records:
+        about = section(record, "container")
+        by_id = len(container) >= _SHORTEST_ID and str(about.get("id", "")).startswith(container)
+        if section(record, "decision") and (by_id or about.get("name") == container.lstrip("/")):
+            found = record
+    return _answer(found) if found is not None else None
+
+
+def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
+    container, decision = section(record, "container"), section(record, "decision")
+    outcome = section(record, "outcome")
+    return {
+        "name": container.get("name"),
+        "id": container.get("id"),
+        "verdict": decision.get("verdict"),
+        "reason": decision.get("reason"),
+        "action": outcome.get("action"),
+        "net": outcome.get("net"),
+        "at": record.get("at"),
+        "nearest": None,
+        "next_step": record.get("next_step"),
+        "contact": None,
+        "scope": decision.get("scope"),
+        "count": record.get("occurrence"),
+    }
+
+
+def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def told(key: str) -> str:
+        return str(answer.get(key) or "")
+
+    times = answer.get("count") or 1
+    again = f" ({times} times so far)" if isinstance(times, int) and times > 1 else ""
+    done = _DONE.get(told("action"), told("action"))
+    net = f", caught by the {told('net')} net" if told("net") else ""
+    return [
+        ("container", f"{cell(answer.get('name'))} ({told('id')[:12]})"),
+        ("verdict", told("verdict")),
+        ("reason", told("reason")),
+        ("level", told("scope")),
+        ("what was done", f"{done}{net}{again}" if done else ""),
+        ("when", local_time(answer["at"]) if answer.get("at") else ""),
+        ("nearest approved", _nearest(answer.get("nearest"))),
+        ("next step", told("next_step")),
+        ("contact", told("contact")),
+    ]
+
+
+def _nearest(nearest: object) -> str:
+    if isinstance(nearest, list | tuple):
+        return ", ".join(str(item) for item in nearest)
+    return str(nearest or "")

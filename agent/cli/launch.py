@@ -1,0 +1,38 @@
+"""Replaces this process by the daemon: same process ID, none of the memory checking needed."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import agent
+from agent.config.handover import to_descriptor
+from agent.config.values import Config
+
+
+def become_daemon(config: Config) -> NoReturn:
+    """`exec` the daemon with the configuration on an inherited descriptor."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    arguments = daemon_arguments(to_descriptor(config))
+    os.execve(sys.executable, arguments, daemon_environment())
+
+
+def daemon_arguments(descriptor: int) -> list[str]:
+    """The interpreter as it runs now, and the daemon's module.
+
+    `-P` keeps the current folder, which anybody may have chosen, off the import path.
+    """
+    flags = ["-P", "-s"]
+    if sys.flags.no_site:
+        flags.append("-S")
+    if sys.pycache_prefix:
+        flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
+    return [sys.executable, *flags, "-m", "agent.daemon", "--config-fd", str(descriptor)]
+
+
+def daemon_environment() -> dict[str, str]:
+    """This environment, with the package's own folder as the only addition to the import path:
+    a copy beside its libraries, or a checkout, is found again though it is not installed."""
+    here = Path(agent.__file__).resolve().parent.parent
+    return {**os.environ, "PYTHONPATH": str(here)}

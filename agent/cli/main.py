@@ -1,0 +1,70 @@
+"""The `dockwarden` command: finds its subcommands and turns errors into words and exit codes.
+
+Each subcommand's module is imported only when it is asked for, and imports what it needs itself.
+"""
+
+import importlib
+from typing import Any
+
+import click
+
+from agent.cli.output import complain
+from agent.domain.errors import DockwardenError
+
+# Name on the command line: module that holds a command of the same name.
+_COMMANDS = {
+    "run": "agent.cli.run",
+    "status": "agent.cli.status",
+    "ps": "agent.cli.ps",
+    "check": "agent.cli.check",
+    "explain": "agent.cli.explain",
+    "violations": "agent.cli.violations",
+    "config": "agent.cli.config",
+    "brake": "agent.cli.brake",
+    "version": "agent.cli.version",
+}
+
+
+class Commands(click.Group):
+    """Subcommands by name, in the order in which an operator meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of that name, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that somebody named is told without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except DockwardenError as error:
+            complain(error)
+            ctx.exit(1)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 error, 2 wrong usage, 3 violations or drift found.",
+)
+def cli() -> None:
+    """Lets this Docker host run approved container images and nothing else.
+
+    \b
+    First steps:
+      dockwarden config validate     is the configuration right?
+      dockwarden check nginx:1.27    would this image be allowed here?
+      dockwarden run --mode observe  watch and report, touch nothing
+      dockwarden status              how is the agent doing?
+    """
+
+
+def main() -> None:
+    """The script's entry point."""
+    cli(prog_name="dockwarden")

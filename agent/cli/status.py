@@ -1,0 +1,101 @@
+"""`dockwarden status`: how the running agent is doing, from its control socket."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, section
+
+Answer = Mapping[str, Any]
+
+
+@click.command()
+@config_option
+@output_option
+@click.pass_context
+def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
+    """Show mode, engine, allowlist, gate, brake and counts of the running agent.
+
+    Exits with 3 when the agent is degraded, and says why.
+
+    \b
+    Examples:
+      sudo dockwarden status
+      sudo dockwarden status -o json | jq .allowlist.sequence
+    """
+    from agent.adapters.control_socket import call
+
+    answer = call(control_socket(config_file), "status", {}, CALL_SECONDS)
+    if output == "json":
+        emit_json(answer)
+    else:
+        emit_facts(_facts(answer))
+    if answer.get("degraded"):
+        ctx.exit(FOUND)
+
+
+def _facts(answer: Answer) -> list[tuple[str, str]]:
+    reasons = answer.get("degraded") or []
+    return [
+        ("dockwarden", f"{cell(answer.get('version'))}, {cell(answer.get('mode'))} mode"),
+        ("since", local_time(answer.get("since"))),
+        ("engine", _engine(section(answer, "engine"))),
+        ("allowlist", _allowlist(section(answer, "allowlist"))),
+        ("", cell(error) if (error := section(answer, "allowlist").get("error")) else ""),
+        ("gate", _gate(section(answer, "gate"))),
+        ("brake", _brake(section(answer, "brake"))),
+        ("containers", _containers(section(answer, "containers"))),
+        ("findings", _findings(section(answer, "findings"))),
+        ("memory", f"{answer.get('rss_mib')} MiB" if answer.get("rss_mib") else ""),
+        *[("degraded" if n == 0 else "", cell(reason)) for n, reason in enumerate(reasons)],
+    ]
+
+
+def _engine(engine: Answer) -> str:
+    if not engine.get("connected"):
+        return "does not answer"
+    store = "containerd" if engine.get("containerd_store") else "classic"
+    return (
+        f"{cell(engine.get('version'))}, cgroup v{cell(engine.get('cgroup_version'))}"
+        f" ({cell(engine.get('cgroup_driver'))}), {store} image store"
+    )
+
+
+def _allowlist(allowlist: Answer) -> str:
+    if allowlist.get("sequence") is None:
+        return "none is trusted yet"
+    signed = "signed" if allowlist.get("signed") else "unsigned"
+    return (
+        f"sequence {allowlist['sequence']}, {cell(allowlist.get('approvals'))} approvals, {signed},"
+        f" loaded {local_time(allowlist.get('loaded_at'))}, from {cell(allowlist.get('origin'))}"
+    )
+
+
+def _gate(gate: Answer) -> str:
+    if gate.get("standing"):
+        return "standing"
+    return f"not standing: {cell(gate.get('reason'))}"
+
+
+def _brake(brake: Answer) -> str:
+    if not brake.get("on"):
+        return "off"
+    return (
+        f"ON since {local_time(brake.get('since'))}, after {cell(brake.get('kills'))} kills;"
+        " once you know why: dockwarden brake release"
+    )
+
+
+def _containers(containers: Answer) -> str:
+    verdicts = section(containers, "by_verdict")
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()) if count)
+    return f"{cell(containers.get('running'))} running" + (f": {counts}" if counts else "")
+
+
+def _findings(findings: Answer) -> str:
+    last = findings.get("last")
+    told = f"{cell(findings.get('violations'))} violations, {cell(findings.get('alarms'))} alarms"
+    return told + (f", the last {local_time(last)}" if last else "")
