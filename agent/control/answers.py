@@ -15,9 +15,11 @@ from agent.control.record import Recorder
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
+from agent.domain.identity import Container
 from agent.domain.verdict import Net
 
 REMEMBERED = 1000
+SHORTEST_ID = 4  # characters of a container ID that may stand for the whole
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class Memory:
         """The newest finding about a container by name, ID or the start of its ID."""
         for finding in reversed(self.recent.values()):
             container = finding.container
-            if container and (container.name == name or container.id.startswith(name)):
+            if container and _is_called(container, name):
                 return finding
         return None
 
@@ -83,7 +85,7 @@ class Answers:
     def _case(self, name: str) -> Case | None:
         for case in self.enforcer.cases.values():
             container = case.container
-            if container and (container.name == name or container.id.startswith(name)):
+            if container and _is_called(container, name):
                 return case
         return None
 
@@ -163,6 +165,10 @@ class Answers:
         if enforcer.brake.on:
             reasons.append("the kill-rate brake is on: disruptive kills are reported instead")
         return list(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _is_called(container: Container, name: str) -> bool:
+    return container.name == name or (len(name) >= SHORTEST_ID and container.id.startswith(name))
 
 
 def explanation(finding: Finding) -> dict[str, Any]:

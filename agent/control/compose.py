@@ -46,7 +46,7 @@ class Composer:
         )
         outcome = Outcome(Action.REPORT, case.net, braked=case.braked)
         why = "the kill-rate brake is on" if case.braked else f"mode {self.policy.mode}"
-        summary = f"{self._who(case)} is {decision.verdict}: {decision.reason}. Let run ({why})."
+        summary = f"{self._who(case)} is {decision.verdict}: {_sentence(decision.reason)} Let run ({why})."
         if decision.verdict in (Verdict.WAIVED, Verdict.DERIVED):
             severity = Severity.INFO
         else:
@@ -62,8 +62,9 @@ class Composer:
         done = "refused" if refused else _DONE[deed.action]
         outcome = Outcome(deed.action, net, ran_ms, round(deed.took_ms, 3), deed.error)
         lived = "before its first instruction" if refused else _lived(ran_ms)
-        summary = f"{self._who(case)} is {case.decision.verdict}: {case.decision.reason}. " + (
-            f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}."
+        summary = (
+            f"{self._who(case)} is {case.decision.verdict}: {_sentence(case.decision.reason)} "
+            + (f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}.")
         )
         severity = Severity.CRITICAL if deed.error else Severity.WARNING
         if not deed.error and case.decision.verdict.is_forbidden:
@@ -90,7 +91,7 @@ class Composer:
         outcome = Outcome(action, Net.BUILD, 0.0 if refused else None, held_ms)
         container = Container(id=step, name=f"build step {step}", image=None, state=_UNKNOWN)
         case = Case(step, 0.0, Net.BUILD, container=container)
-        summary = f"A BuildKit step was {done}: {decision.reason}."
+        summary = f"A BuildKit step was {done}: {_sentence(decision.reason)}"
         return self._violation(f"build.{done}", summary, case, decision, outcome, Severity.WARNING)
 
     def _ran_ms(self, case: Case, deed: Deed) -> float | None:
@@ -187,6 +188,10 @@ class Composer:
             list_sequence=self.sequence,
             details=details or {},
         )
+
+
+def _sentence(reason: str) -> str:
+    return reason if reason.endswith(".") else f"{reason}."
 
 
 def _lived(ran_ms: float | None) -> str:

@@ -37,7 +37,7 @@ class Verbs:
         }
 
     def _explain(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        name = str(arguments.get("name", ""))
+        name = str(arguments.get("container", "")).lstrip("/")
         return self._ask(lambda: self._answers.explain(name))
 
     def _release_brake(self) -> dict[str, Any]:

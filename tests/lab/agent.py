@@ -1,0 +1,212 @@
+"""A real agent on a lab host: its configuration, its allowlist, its life, what it found."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from agent.adapters.allowlist_file import dump
+from agent.adapters.findings_file import read
+from agent.domain.allowlist import Approval, Deny, Level
+from agent.domain.digest import Digest
+from tests.lab.errors import LabError
+from tests.lab.host import LabHost
+from tests.lab.images import BuiltImage
+
+ROOT = Path(__file__).resolve().parents[2]
+FINDINGS = "/var/log/dockwarden/violations.jsonl"
+ALLOWLIST = "/etc/dockwarden/allowlist.json"
+SCOPE = "acme"
+
+
+def approve(image: BuiltImage, *, expires_in: timedelta = timedelta(days=90)) -> Approval:
+    """The approval that a registry administrator would write for an image: all its digests."""
+    now = datetime.now(UTC)
+    return Approval(
+        repository=image.repository,
+        digests=frozenset(map(Digest.parse, image.digests)),
+        tags=(image.tag,),
+        chain_ids=frozenset(map(Digest.parse, image.chain_ids.values())),
+        approved_at=now,
+        expires_at=now + expires_in,
+        approvers=("alice", "bob"),
+        reason="lab",
+    )
+
+
+def deny(image: BuiltImage, *, revoked: bool = False) -> Deny:
+    """A deny, or a revocation, of all digests of an image."""
+    return Deny(frozenset(map(Digest.parse, image.digests)), "lab says no", revoked)
+
+
+class LabAgent:
+    """`dockwarden run` inside a host. `settings` are the tables of agent.toml."""
+
+    def __init__(self, host: LabHost, settings: Mapping[str, Mapping[str, Any]] | None = None):
+        self.host = host
+        self._settings = {table: dict(keys) for table, keys in (settings or {}).items()}
+        self._process: subprocess.Popen[Any] | None = None
+        self._sequence = 0
+        self._logs = 0
+
+    # Its files.
+
+    def configure(self, **tables: Mapping[str, Any]) -> None:
+        """Merge tables into the configuration and write it."""
+        for table, keys in tables.items():
+            self._settings.setdefault(table, {}).update(keys)
+        settings: dict[str, dict[str, Any]] = {
+            "agent": {"mode": "enforce", "host_name": self.host.name},
+            "engine": {"socket": str(self.host.docker_socket)},
+            "gate": {"roots": [f"/{self.host.name}"]},
+            "reports": {"journal": "off"},
+            "control": {"explain_access": "everyone"},
+        }
+        for table, keys in self._settings.items():
+            settings.setdefault(table, {}).update(keys)
+        lines = []
+        for table, keys in settings.items():
+            lines.append(f"[{table}]")
+            lines += [f"{key} = {_toml(value)}" for key, value in keys.items()]
+        self.host.path("/etc/dockwarden/agent.toml").write_text("\n".join(lines) + "\n")
+
+    def allow(
+        self,
+        *images: BuiltImage,
+        denies: Iterable[Deny] = (),
+        levels: Iterable[Level] = (),
+        wait: bool = True,
+    ) -> None:
+        """Publish a list that approves these images; wait until a running agent adopted it."""
+        self._sequence += 1
+        top = Level(SCOPE, tuple(map(approve, images)), tuple(denies))
+        self.write_list(dump((top, *levels), self._sequence, "images@acme.test"))
+        if wait and self.running:
+            self.until(
+                lambda: self.status()["allowlist"]["sequence"] == self._sequence, "the new list"
+            )
+
+    def write_list(self, content: bytes) -> None:
+        """Replace the allowlist file at once, as configuration management does."""
+        path = self.host.path(ALLOWLIST)
+        aside = path.with_suffix(".new")
+        aside.write_bytes(content)
+        aside.chmod(0o644)
+        aside.rename(path)
+
+    # Its life.
+
+    def start(self, *, gate: bool = True) -> LabAgent:
+        """Start it and wait until it stands (the gate too, if it is to)."""
+        self.configure()
+        if not self.host.path(ALLOWLIST).exists():
+            self.allow()
+        self._logs += 1
+        with self.log.open("wb") as output:
+            self._process = self.host.popen(
+                self.command("run"),
+                environment={"PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cgroup="agent",
+            )
+        self.until(lambda: self._stands(gate), "the agent to stand")
+        return self
+
+    def _stands(self, gate: bool) -> bool:
+        if not self.running:
+            raise LabError(f"the agent ended: {self.words()}")
+        status = self.status()
+        return bool(status["engine"]["connected"]) and (status["gate"]["standing"] or not gate)
+
+    def stop(self) -> int:
+        """SIGTERM, as systemd stops it; returns its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL of the agent's main process."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> int:
+        assert self._process is not None  # it was started
+        os.kill(self._process.pid, number)
+        return self._process.wait(20)
+
+    @property
+    def running(self) -> bool:
+        """Whether its main process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The main process."""
+        assert self._process is not None  # it was started
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """Its standard error, a file for each start."""
+        return self.host.work / f"agent-{self._logs}.log"
+
+    def words(self) -> str:
+        """The last it said."""
+        return self.log.read_text(errors="replace")[-2000:]
+
+    # What it says.
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a verb."""
+        return [sys.executable, "-m", "agent", *arguments]
+
+    def cli(self, *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a verb on the host, as root."""
+        return self.host.run(
+            self.command(*arguments), environment={"PYTHONPATH": str(ROOT)}, check=check
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `dockwarden status --output json` says; empty parts while it does not answer."""
+        from agent.adapters.control_socket import call
+        from agent.errors import ControlUnavailable
+
+        try:
+            found = call(str(self.host.path("/run/dockwarden/agent.sock")), "status", {}, 5.0)
+        except ControlUnavailable:
+            found = {}
+        nothing = {"engine": {"connected": False}, "gate": {"standing": False}, "allowlist": {}}
+        return nothing | found
+
+    def findings(self, *, name: str = "", event: str = "") -> list[dict[str, Any]]:
+        """All findings so far, oldest first; of one container or event if named."""
+        return [
+            record
+            for record in read(self.host.path(FINDINGS))
+            if (not event or record["event"] == event)
+            and (not name or (record["container"] or {}).get("name") == name)
+        ]
+
+    def finding(self, name: str, *, within_s: float = 20.0) -> dict[str, Any]:
+        """The last finding about a container, waited for."""
+        self.until(lambda: bool(self.findings(name=name)), f"a finding about {name}", within_s)
+        return self.findings(name=name)[-1]
+
+    def until(self, true: Callable[[], bool], what: str, within_s: float = 20.0) -> None:
+        """Wait for something to become true."""
+        end = time.monotonic() + within_s
+        while not true():
+            if time.monotonic() > end:
+                raise LabError(f"waited {within_s} s for {what}: {self.words()}")
+            time.sleep(0.02)
+
+
+def _toml(value: object) -> str:
+    return json.dumps([str(v) for v in value] if isinstance(value, list | tuple) else value)
