@@ -9,9 +9,11 @@ from agent.cli.options import CALL_SECONDS, config_option, control_socket
 
 @click.group()
 def brake() -> None:
-    """The kill-rate brake, which keeps a bad list from emptying the host.
+    """Release the kill-rate brake.
 
-    It comes on when more containers would be killed than [brake] allows. From then on running
+    The brake keeps a bad list from emptying the host.
+
+    It comes on when more would be killed than [brake] allows. From then on running
     containers are reported instead of killed; denied and revoked images are killed as ever.
     """
 

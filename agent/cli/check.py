@@ -38,7 +38,7 @@ _WOULD = {
 def check(
     ctx: click.Context, images: tuple[str, ...], config_file: Path | None, output: str
 ) -> None:
-    """Tell whether an image may run here, why, and what to use instead.
+    """Tell whether an image may run here, and why.
 
     IMAGE is a reference, which means whatever this host's engine has under it now, or a digest,
     for which no engine is needed. The agent need not run. The answer is that of enforce mode.

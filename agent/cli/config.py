@@ -7,7 +7,6 @@ import click
 
 from agent.cli.options import config_option, inputs, output_option
 from agent.cli.output import complain, emit_json, note
-from agent.domain.errors import DockwardenError
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
         if output == "json":
             emit_json({"valid": False, "problems": error.problems})
         else:
-            complain(_counted(error))
+            complain(error)
         ctx.exit(1)
     if output == "json":
         emit_json({"valid": True, "problems": [], "files": loaded.files})
@@ -81,12 +80,6 @@ def show(config_file: Path | None, output: str, origin: bool) -> None:
         emit_json(as_tree(loaded, origin=origin))
     else:
         click.echo(as_toml(loaded, origin=origin), nl=False)
-
-
-def _counted(error: ConfigInvalid) -> DockwardenError:
-    count = len(error.problems)
-    title = f"the configuration has {count} error{'s' if count > 1 else ''}:"
-    return DockwardenError("\n".join([title, *error.problems]), hint=error.hint)
 
 
 def _note_expired(loaded: "Loaded") -> None:

@@ -36,7 +36,7 @@ _DONE = {
 @output_option
 @click.pass_context
 def explain(ctx: click.Context, container: str, config_file: Path | None, output: str) -> None:
-    """Explain what was decided about a container and what to do next.
+    """Explain why a container was refused.
 
     CONTAINER is a name or the beginning of an ID; it may be gone already. Works without root
     where [control] explain_access lets you.

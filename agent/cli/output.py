@@ -14,6 +14,7 @@ import click
 
 from agent.domain.errors import DockwardenError
 from agent.domain.text import plain, printable
+from agent.errors import ConfigInvalid
 
 FOUND = 3  # exit code: violations, drift or a refusal
 
@@ -32,7 +33,7 @@ _BLANK = "-"
 
 def complain(error: DockwardenError) -> None:
     """Message and hint on standard error."""
-    lines = [printable(line) for line in error.message.split("\n")]
+    lines = [printable(line) for line in _lines(error)]
     click.echo(f"dockwarden: error: {lines[0]}", err=True)
     for line in lines[1:]:
         click.echo(f"  {line}", err=True)
@@ -88,6 +89,13 @@ def section(value: object, key: str) -> Mapping[str, Any]:
     """A part of an answer, empty where an agent of another version leaves it out."""
     part = value.get(key) if isinstance(value, Mapping) else None
     return part if isinstance(part, Mapping) else {}
+
+
+def _lines(error: DockwardenError) -> list[str]:
+    if not isinstance(error, ConfigInvalid):
+        return error.message.split("\n")
+    count = len(error.problems)
+    return [f"the configuration has {count} error{'s' * (count > 1)}:", *error.problems]
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

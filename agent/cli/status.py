@@ -17,7 +17,9 @@ Answer = Mapping[str, Any]
 @output_option
 @click.pass_context
 def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
-    """Show mode, engine, allowlist, gate, brake and counts of the running agent.
+    """Show how the running agent is doing.
+
+    Its mode, engine, allowlist, gate, brake and counts.
 
     Exits with 3 when the agent is degraded, and says why.
 

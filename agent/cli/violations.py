@@ -48,7 +48,9 @@ def violations(
     config_file: Path | None,
     output: str,
 ) -> None:
-    """List the violations of this host, one row each, with the number of occurrences.
+    """List what ran, or tried to, without approval.
+
+    One row a violation, with the number of its occurrences.
 
     RAN is for how long the container's own code ran: "never" where it was caught before its
     first instruction. Reads [reports] file; the agent need not run.

@@ -1,0 +1,155 @@
+"""Each error names file, table, key, what is wrong with the value, and what to write instead."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.config.conftest import problems, write
+from tests.config.test_layers import ONE, exemption
+
+HUGE = "9" * 4000
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        (
+            '[agent]\nmode = "enfroce"',
+            'mode = "enfroce": is none of the known words; write one of observe, enforce; did',
+        ),
+        ("[agent]\ncontact = 7", "[agent] contact = 7"),
+        ('[agent]\ncontact = "a\\nb"', "line breaks or control characters"),
+        ("[agent]\nmod = 1", "[agent] mod is unknown; did you mean mode?"),
+        ('[engin]\nsocket = "/x"', "engin is unknown; did you mean engine?"),
+        ('mode = "enforce"', "mode is unknown; did you mean [agent] mode?"),
+        ("[xyz]\na = 1", "xyz is unknown; known here: agent, allowlist"),
+        ("engine = 5", "engine is a table; write [engine]"),
+        ("[[engine]]\nsocket = 1", "engine is a table; write [engine]"),
+        (
+            '[engine]\nsocket = "run/x"',
+            "is no absolute path; write the absolute path of the engine's socket",
+        ),
+        ('[engine]\nsocket = "/a/../b"', "is no absolute path"),
+        ('[engine]\ntimeout_seconds = "10"', "write seconds above 0"),
+        ("[engine]\ntimeout_seconds = true", "write seconds above 0"),
+        ("[engine]\ntimeout_seconds = 0", "write seconds above 0"),
+        ("[gate]\nhold_seconds = inf", "finite"),
+        ("[gate]\nhold_seconds = 301", "at most 300"),
+        ("[gate]\nroots = []", "is empty"),
+        ('[gate]\nroots = ["/a", "b"]', '[gate] roots = "b" (item 2): is no absolute path'),
+        ("[gate.roots]\na = 1", "[gate] roots = a table of 1"),
+        ("[brake]\nshare = 1.5", "a share above 0, at most 1"),
+        ("[brake]\nshare = nan", "finite"),
+        ("[brake]\nkills = 1.5", "a whole number from 1"),
+        (f"[brake]\nkills = {HUGE}", "[brake] kills = a huge number"),
+        (f"[brake]\nseconds = 0x{HUGE}", "[brake] seconds = a huge number"),
+        ('[allowlist]\nsource = "http://x"', 'is no known kind of source; write "file:"'),
+        ('[allowlist]\nsource = "file:x"', "is no absolute path"),
+        (
+            '[enforcement]\nnets = ["create", "sweep"]',
+            '"sweep" (item 2): is no net that can be switched',
+        ),
+        ("[enforcement]\nnets = []", "nets = a list of 0: is empty"),
+        ("[enforcement]\nkeep_refused = 1", "write true or false"),
+        ('[enforcement.actions]\napproved = "kill"', "approved images are always allowed; remove"),
+        ('[enforcement.actions]\ndenied = "kil"', 'did you mean "kill"?'),
+        ("[enforcement]\nexemptions = 5", "write [[enforcement.exemptions]]"),
+        ("[enforcement.exemptions]\na = 1", "write [[enforcement.exemptions]]"),
+        (
+            "[[enforcement.exemptions]]\nownr = 1",
+            "[[enforcement.exemptions]] #1 ownr is unknown; did you mean owner?",
+        ),
+        (
+            "[[enforcement.exemptions]]",
+            '[[enforcement.exemptions]] #1 digest is missing; write "sha256:"',
+        ),
+        (exemption("sha256:ab", "me"), '#1 digest = "sha256:ab": is no content digest'),
+        (exemption(ONE, " "), '#1 owner = " ": is empty'),
+        (
+            exemption(ONE, "me").replace("+01:00", ""),
+            "with a time zone; write a time with its zone",
+        ),
+        (exemption(ONE, "me").replace("2027-01-31T01:00:00+01:00", "1"), "is no point in time"),
+        (
+            exemption(ONE, "me").replace("2027-01-31T01:00:00+01", "0001-01-01T01:00:00+23"),
+            "is no point in time",
+        ),
+        (exemption(ONE, "me") + exemption(ONE, "you"), "is exempted already in"),
+        (f'[control]\nsocket = "/{"x" * 110}"', "longer than the 103 bytes"),
+        ("a = [", "not valid TOML"),
+        ("a = 1\na = 2\n", "not valid TOML: Cannot overwrite a value (at line 2, column 6)"),
+        ("a = " + "[" * 5000, "not valid TOML: nested too deeply"),
+        (f"a = {'9' * 5000}", "not valid TOML"),
+    ],
+)
+def test_one_error(folder: Path, toml: str, told: str) -> None:
+    write(folder / "agent.toml", toml)
+    found = problems(folder)
+    assert all(problem.startswith(f"{folder}/agent.toml: ") for problem in found)
+    assert told in "\n".join(found)
+
+
+def test_every_error_of_every_layer_at_once(folder: Path, tmp_path: Path) -> None:
+    write(folder / "agent.toml", "[brake]\nkills = 0\nshare = 2\n[x]\n")
+    write(folder / "conf.d/a.toml", "[")
+    write(folder / "conf.d/b.toml", b"\xff")
+    write(folder / "conf.d/c.toml", "[brake]\nkills = 3")
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    write(credentials / "dockwarden.agent.mode", "hush")
+    environ = {
+        "DOCKWARDEN_AGENT_MODE": "enforce",
+        "DOCKWARDEN_ENFORCEMENT__EXEMPTIONS": "[]",
+        "DOCKWARDEN_BRAKE__KILLS": "two",
+        "CREDENTIALS_DIRECTORY": str(credentials),
+    }
+    found = problems(folder, environ, gate={"hold_seconds": -1})
+    places = [problem.split(": ")[0].removeprefix(f"{folder}/") for problem in found]
+    assert sorted(places) == sorted(
+        [
+            *["agent.toml"] * 3,
+            "conf.d/a.toml",
+            "conf.d/b.toml",
+            "credential dockwarden.agent.mode",
+            "environment DOCKWARDEN_AGENT_MODE",
+            "environment DOCKWARDEN_ENFORCEMENT__EXEMPTIONS",
+            "environment DOCKWARDEN_BRAKE__KILLS",
+            "command line",
+        ]
+    )
+    assert "did you mean environment DOCKWARDEN_AGENT__MODE?" in "\n".join(found)
+    assert "hush" not in "\n".join(found)
+
+
+def test_a_named_file_must_exist(folder: Path) -> None:
+    (folder / "agent.toml").unlink()
+    assert problems(folder) == [
+        f"{folder}/agent.toml: no such file; name an existing one with --config, or create it"
+    ]
+
+
+def test_what_others_can_write_is_refused(folder: Path) -> None:
+    (folder / "agent.toml").chmod(0o664)
+    write(folder / "conf.d/a.toml", "")
+    write(folder / "conf.d/b.toml", "")
+    (folder / "conf.d").chmod(0o777)
+    assert problems(folder) == [
+        f"{path}: others than its owner can write it; run: chmod go-w {path}"
+        for path in (folder / "agent.toml", folder / "conf.d")
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_another_users_file_is_refused(folder: Path) -> None:
+    os.chown(folder / "agent.toml", 12345, -1)
+    assert problems(folder) == [
+        f"{folder}/agent.toml: belongs to user 12345; run: chown root {folder}/agent.toml"
+    ]
+
+
+def test_a_pipe_or_a_huge_file_is_refused(folder: Path) -> None:
+    os.mkfifo(folder / "conf.d/a.toml", 0o644)
+    write(folder / "conf.d/b.toml", "#" * (1 << 20) + "\n")
+    text = "\n".join(problems(folder))
+    assert "no regular file" in text and "larger than 1 MiB" in text
