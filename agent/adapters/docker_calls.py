@@ -27,6 +27,10 @@ class Conflict(EngineRefused):
     """It is not in a state for that (HTTP 304 or 409)."""
 
 
+# 301: the name holds // or .. and would lead elsewhere; nothing can bear it.
+_KINDS = {301: NoSuch, 304: Conflict, 404: NoSuch, 409: Conflict}
+
+
 class DockerCalls:
     """Calls over one unix socket, from any number of threads; nothing is ever tried twice.
 
@@ -96,7 +100,7 @@ def _answer(status: int, content: bytes, what: str) -> Any:
     if status < 300:
         return answer
     message = answer.get("message", "") if isinstance(answer, dict) else ""
-    kind = {304: Conflict, 404: NoSuch, 409: Conflict}.get(status, EngineRefused)
+    kind = _KINDS.get(status, EngineRefused)
     raise kind(
         f"{what}: HTTP status {status}, {message or content[:200]!r}",
         hint="the engine's own words say why; see also: journalctl -u docker",
