@@ -55,8 +55,8 @@ def path(tmp_path: Path) -> Iterator[str]:
 
 def _connect(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(20)
     sock.connect(path)
+    sock.settimeout(20)
     return sock
 
 
@@ -286,6 +286,15 @@ def test_who_may_ask(
         assert _as_nobody(lambda: call(str(path), "echo", {}, 5), groups) == code
     finally:
         server.close()
+
+
+def test_a_full_queue_is_given_up_in_time(tmp_path: Path) -> None:
+    path = str(tmp_path / "full.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen(0)
+        with closing(_connect(path)), pytest.raises(ControlUnavailable, match="within"):
+            call(path, "status", {}, 0.1)
 
 
 def test_no_agent_is_said_with_what_to_do(tmp_path: Path) -> None:

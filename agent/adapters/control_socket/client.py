@@ -3,6 +3,7 @@
 import math
 import os
 import socket
+import struct
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,13 +25,21 @@ def call(path: str, verb: str, args: Mapping[str, Any], timeout: float) -> Any:
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
+            _connect(sock, path, timeout)
             sock.settimeout(timeout)
-            sock.connect(path)
             sock.sendall(request_line(verb, args))
             line = _receive_line(sock, deadline)
         except OSError as error:
             raise _unavailable(path, error, timeout) from error
     return _result(path, line)
+
+
+def _connect(sock: socket.socket, path: str, timeout: float) -> None:
+    """Wait for a place in the queue: a non-blocking connect would fail at once when it is full."""
+    seconds, rest = divmod(max(timeout, 0.001), 1)
+    limit = struct.pack("ll", int(seconds), int(rest * 1e6))  # struct timeval
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    sock.connect(path)
 
 
 def _receive_line(sock: socket.socket, deadline: float) -> bytes:
@@ -67,7 +76,7 @@ def _unavailable(path: str, error: OSError, timeout: float) -> ControlUnavailabl
     if isinstance(error, PermissionError):
         who = "run this as root (sudo)" if os.geteuid() else _LOOK
         return ControlUnavailable(f"you may not ask the agent at {path}", hint=who)
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         seconds = math.ceil(timeout)
         return ControlUnavailable(f"the agent did not answer within {seconds} s", hint=_LOOK)
     return ControlUnavailable(f"the agent at {path} did not answer: {error}", hint=_LOOK)
