@@ -36,7 +36,7 @@ need_cgroup() {
   rmdir "$mount/dockwarden-check.$$"
 }
 
-# Prints the newest python3 on the PATH that is new enough.
+# Prints the first python3 on the PATH that is new enough.
 find_python() {
   local name
   for name in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -86,7 +86,7 @@ install_packages() {
   [ "${#packages[@]}" -gt 0 ] || return 0
   say "installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq || fail "The package mirror cannot be reached." \
+  apt-get update -qq -o APT::Update::Error-Mode=any || fail "The package mirror cannot be reached." \
     "Check the network, the proxy in /etc/apt/apt.conf.d and the sources in /etc/apt."
   without_services apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null ||
     fail "apt-get could not install ${packages[*]}." \

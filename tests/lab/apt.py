@@ -48,7 +48,11 @@ class PrivateApt:
         if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_LIVE_S:
             return
         self._write_configuration()
-        self._apt("apt-get", "update", "-qq", timeout_s=300)
+        try:
+            self._apt("apt-get", "update", "-qq", timeout_s=300)
+        except LabError as error:
+            hint = "check the network and /etc/apt's proxy, or set DOCKWARDEN_LAB_MIRROR"
+            raise LabError(f"cannot reach {self._mirror}: {error}", hint) from error
         stamp.touch()
 
     def file_name(self, package: str, suite: str) -> str:

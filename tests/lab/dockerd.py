@@ -59,6 +59,15 @@ class Dockerd:
         if self.running:
             signal.pidfd_send_signal(self._handle, number)
 
+    def pause(self, *, deadline_s: float = 5.0) -> None:
+        """Stop all of dockerd's threads; return once every one of them stands still."""
+        self.signal(signal.SIGSTOP)
+        end = time.monotonic() + deadline_s
+        while not all(state == "T" for state in _thread_states(self.pid)):
+            if time.monotonic() > end:
+                raise LabError(f"dockerd {self.pid} does not stop")
+            time.sleep(0.005)
+
     def wait(self, *, deadline_s: float) -> bool:
         """Wait until dockerd has ended and is collected; say whether it did."""
         if not select.select([self._handle], [], [], deadline_s)[0]:
@@ -69,6 +78,16 @@ class Dockerd:
         """Collect the reaper once everything is dead."""
         self._reaper.wait(timeout=30)
         os.close(self._handle)
+
+
+def _thread_states(pid: int) -> list[str]:
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            states.append(stat.read_text().rpartition(")")[2].split()[0])
+        except OSError:  # the thread ended meanwhile
+            continue
+    return states
 
 
 def wait_gone(pid: int, *, deadline_s: float) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.lab.apt import PrivateApt
 from tests.lab.errors import EngineUnusable, LabError
-from tests.lab.paths import cache_directory
+from tests.lab.paths import cache_directory, cache_lock
 
 LAYOUT = 2
 """Counts changes to how engines are unpacked; an engine of another layout is fetched anew."""
@@ -112,7 +112,7 @@ def load(name: str) -> Engine:
     return engine
 
 
-def fetch(name: str, *, refresh: bool = False, apt: PrivateApt | None = None) -> Engine:
+def fetch(name: str, *, refresh: bool = False) -> Engine:
     """Download and unpack an engine unless it is there; say what is being done."""
     if name not in CATALOGUE:
         raise LabError(f"no engine {name!r}", f"known: {', '.join(CATALOGUE)}")
@@ -120,8 +120,13 @@ def fetch(name: str, *, refresh: bool = False, apt: PrivateApt | None = None) ->
     known = _read(root)
     if known and not refresh:
         return known
-    recipe = CATALOGUE[name]
-    apt = apt or PrivateApt(cache_directory() / "apt")
+    with cache_lock():
+        known = _read(root)
+        return known if known and not refresh else _fetch(CATALOGUE[name], root, refresh)
+
+
+def _fetch(recipe: Recipe, root: Path, refresh: bool) -> Engine:
+    name, apt = recipe.name, PrivateApt(cache_directory() / "apt")
     _say(f"engine {name}: fetching {' '.join(recipe.packages)} of Debian {recipe.suite}")
     apt.update(force=refresh)
     staging = root.with_name(f"{name}.{os.getpid()}")

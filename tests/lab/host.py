@@ -151,7 +151,7 @@ class LabHost(Machine):
 
     def pause_engine(self) -> None:
         """Stop dockerd's threads (SIGSTOP): the socket accepts, nothing answers."""
-        self._engine().signal(signal.SIGSTOP)
+        self._engine().pause()
 
     def resume_engine(self) -> None:
         """Let a paused dockerd go on."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 HOST_NAME = re.compile(r"^dwlab-[0-9a-f]{6}$")
@@ -14,6 +17,16 @@ what bears such a name."""
 def cache_directory() -> Path:
     """Return where downloads are kept between runs (``DOCKWARDEN_LAB_CACHE``)."""
     return Path(os.environ.get("DOCKWARDEN_LAB_CACHE", "/var/cache/dockwarden-lab"))
+
+
+@contextlib.contextmanager
+def cache_lock() -> Iterator[None]:
+    """Let one process at a time fill the cache."""
+    directory = cache_directory()
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def work_root() -> Path:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from tests.lab.apt import PrivateApt
-from tests.lab.paths import cache_directory
+from tests.lab.paths import cache_directory, cache_lock
 
 SUITE = "bookworm"
 
@@ -25,10 +25,17 @@ def docker_registry() -> Path:
 def _unpacked(package: str, *programs: str) -> Path:
     root = cache_directory() / "tools" / package
     if not root.exists():
-        apt = PrivateApt(cache_directory() / "apt")
-        apt.update()
-        staging = root.with_name(f"{package}.{os.getpid()}")
-        shutil.rmtree(staging, ignore_errors=True)
-        apt.unpack(package, SUITE, staging)
-        staging.rename(root)
+        with cache_lock():
+            _fetch(package, root)
     return next(root / program for program in programs if (root / program).exists())
+
+
+def _fetch(package: str, root: Path) -> None:
+    if root.exists():  # another process was faster
+        return
+    apt = PrivateApt(cache_directory() / "apt")
+    apt.update()
+    staging = root.with_name(f"{package}.{os.getpid()}")
+    shutil.rmtree(staging, ignore_errors=True)
+    apt.unpack(package, SUITE, staging)
+    staging.rename(root)
