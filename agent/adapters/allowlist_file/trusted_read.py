@@ -24,7 +24,7 @@ def read_trusted(path: Path, limit: int) -> bytes:
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             _check(str(target.parent), os.fstat(folder))
-            return _read(str(path), _open_in(folder, target.name), limit)
+            return _read_in(folder, target.name, path, limit)
         finally:
             os.close(folder)
     except FileNotFoundError as error:
@@ -37,24 +37,29 @@ def read_trusted(path: Path, limit: int) -> bytes:
         ) from error
 
 
-def _open_in(folder: int, name: str) -> int:
-    """Neither follow a link put there since it was resolved, nor wait for a pipe's writer."""
-    return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-
-
-def _read(path: str, fd: int, limit: int) -> bytes:
-    with open(fd, "rb") as file:
+def _read_in(folder: int, name: str, path: Path, limit: int) -> bytes:
+    """Neither follows a link put there since it was resolved, nor waits for a pipe's writer."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=folder)
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise AllowlistRejected(f"{path} is no regular file", hint="write the list to a file")
-        _check(path, status)
-        if status.st_size > limit:
-            raise AllowlistRejected(
-                f"{path} has {status.st_size} bytes, more than {limit}",
-                hint="list fewer images, or use the signed source, which keeps them on disk",
-            )
-        data = file.read(status.st_size + 1)
-    if len(data) != status.st_size:
+        _check(str(path), status)
+        return _read(fd, status.st_size, path, limit)
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, size: int, path: Path, limit: int) -> bytes:
+    if size > limit:
+        raise AllowlistRejected(
+            f"{path} has {size} bytes, more than {limit}",
+            hint="list fewer images, or use a source that keeps them on disk",
+        )
+    with open(fd, "rb", closefd=False) as file:
+        data = file.read(size + 1)
+    if len(data) != size:
         raise AllowlistRejected(
             f"{path} changed while it was read",
             hint="replace it whole: write a new file beside it, then rename",
