@@ -135,10 +135,15 @@ class DockerEvents:
         Those 256 are of all types, before any filter, and die with the engine: the number of
         events replayed proves nothing, the presence of the last known one does.
         """
+        if time_ns < 0:
+            return False
         moment = _seconds(time_ns)
-        stream = self._open(f"/events?since={moment}&until={moment}&{_QUERY}", self._timeout)
+        wait = min(self._timeout, 2.0)
+        stream = self._open(f"/events?since={moment}&until={moment}&{_QUERY}", wait)
         try:
             return any(stream.body())
+        except EngineUnavailable:
+            return False  # an instant yet to come (the clock was set back) has no end
         finally:
             stream.close()
 
