@@ -9,7 +9,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from tests.lab import engines, images, leftovers
+from tests.lab import images, leftovers
+from tests.lab.catalogue import CATALOGUE
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
 from tests.lab.registry import Registry
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
     commands = parser.add_subparsers(required=True)
     builder = commands.add_parser("up", help="build a host to play with")
-    builder.add_argument("--engine", choices=tuple(engines.CATALOGUE), default="20.10")
+    builder.add_argument("--engine", choices=tuple(CATALOGUE), default="20.10")
     builder.add_argument("--cgroup", choices=("v1", "v2"), default="v1")
     builder.add_argument("--store", choices=("classic", "containerd"), default="classic")
     builder.set_defaults(run=up)

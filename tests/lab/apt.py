@@ -35,6 +35,10 @@ APT::Update::Error-Mode "any";
 """
 
 
+class PackageMissing(LabError):
+    """A suite has no such package."""
+
+
 class PrivateApt:
     """apt over Debian's suites with all of its state below one directory."""
 
@@ -57,11 +61,11 @@ class PrivateApt:
 
     def file_name(self, package: str, suite: str) -> str:
         """Return the deb's file name, which carries the version, without downloading it."""
-        answer = self._apt("apt-get", "download", "--print-uris", f"{package}/{suite}")
-        words = answer.split()
-        if len(words) < 2:  # URI FILE SIZE HASH
-            raise LabError(f"Debian {suite} has no package {package}")
-        return words[1]
+        try:
+            answer = self._apt("apt-get", "download", "--print-uris", f"{package}/{suite}")
+        except LabError as error:
+            raise PackageMissing(f"Debian {suite} has no package {package}") from error
+        return answer.split()[1]  # URI FILE SIZE HASH
 
     def unpack(self, package: str, suite: str, into: Path) -> str:
         """Download one package, unpack it over ``into`` and return its file name."""

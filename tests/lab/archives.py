@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.lab.images import BuiltImage, PlatformImage, canonical, descriptor, digest
+from tests.lab.built import BuiltImage, PlatformImage, canonical, descriptor, digest
 
 NAME_ANNOTATIONS = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 

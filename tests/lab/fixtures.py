@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab import engines, flavours, images
+from tests.lab import flavours, images
+from tests.lab.catalogue import CATALOGUE
 from tests.lab.errors import LabError
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.probe import Probe
 from tests.lab.registry import Registry
+from tests.lab.trials import Trials, nothing_stays_frozen
 
 FIXTURES = frozenset({"flavour", "shared_host", "host", "registry", "lab_host", "push_image"})
+AGENT_FIXTURES = frozenset({"agent", "make_agent"})
 FLAVOURS = pytest.StashKey[tuple[Flavour, ...]]()
 
 
@@ -34,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="",
         metavar="LIST",
         help=f"engines or flavours of the lab, such as 26.1 or newest/v2/containerd; known: "
-        f"{', '.join(engines.CATALOGUE)}; default: {', '.join(map(str, flavours.DEFAULT))}",
+        f"{', '.join(CATALOGUE)}; default: {', '.join(map(str, flavours.DEFAULT))}",
     )
     parser.addoption("--slow", action="store_true", help="run the slow tests too")
 
@@ -87,8 +90,13 @@ def registry(shared_host: LabHost) -> Iterator[Registry]:
 
 
 @pytest.fixture
-def host(shared_host: LabHost) -> Iterator[LabHost]:
-    """The flavour's shared host with a running engine and no containers; images stay."""
+def host(shared_host: LabHost, request: pytest.FixtureRequest) -> Iterator[LabHost]:
+    """The flavour's shared host with a running engine and no containers; images stay.
+
+    An agent runs there only in tests that ask for one.
+    """
+    if not AGENT_FIXTURES & set(request.fixturenames):
+        agents.end(shared_host)
     if not shared_host.running:
         shared_host.start_engine()
     shared_host.resume_engine()
@@ -139,3 +147,57 @@ def push_image(
 def make_probe(tmp_path: Path) -> Callable[[], Probe]:
     """A maker of probes, each with a file of its own."""
     return lambda: Probe(tmp_path / f"probe-{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def good(registry: Registry) -> BuiltImage:
+    """An image on the shared host that every list of the fixtures below approves."""
+    return pulled(registry, images.build("lab/good"))
+
+
+@pytest.fixture(scope="session")
+def bad(registry: Registry) -> BuiltImage:
+    """An image on the shared host that nobody ever approves."""
+    return pulled(registry, images.build("lab/bad"))
+
+
+@pytest.fixture
+def pull_image(
+    registry: Registry, make_image: Callable[..., BuiltImage]
+) -> Callable[..., BuiltImage]:
+    """A maker of images of the test's own, pushed and pulled to the shared host."""
+    return lambda **options: pulled(registry, make_image(**options))
+
+
+def pulled(registry: Registry, image: BuiltImage) -> BuiltImage:
+    """Push an image and pull it to the registry's host."""
+    registry.push(image)
+    registry.host.docker("pull", "-q", image.reference())
+    return image
+
+
+@pytest.fixture
+def make_agent(host: LabHost, good: BuiltImage) -> Iterator[Callable[..., LabAgent]]:
+    """A maker of the host's one agent, running with these tables of settings: an enforcing one
+    that approves `good` if nothing else is said. The same settings give the same process."""
+
+    def make(**tables: Mapping[str, Any]) -> LabAgent:
+        return agents.running(host, good, tables)
+
+    yield make
+    if host.running:
+        host.resume_engine()
+        nothing_stays_frozen(host)
+    agents.check(host)
+
+
+@pytest.fixture
+def agent(make_agent: Callable[..., LabAgent]) -> LabAgent:
+    """The host's agent: enforcing, every setting at its default, `good` alone approved."""
+    return make_agent()
+
+
+@pytest.fixture
+def trials(agent: LabAgent, host: LabHost, tmp_path: Path) -> Trials:
+    """Starts containers beside `agent` and checks what came of them."""
+    return Trials(host, agent, tmp_path)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from tests.lab import cgroups, engines
+from tests.lab import cgroups
+from tests.lab.catalogue import CATALOGUE
 from tests.lab.errors import LabError
 from tests.lab.host import ImageStore
 from tests.lab.machine import CgroupVersion
@@ -43,8 +44,8 @@ def parse(text: str) -> tuple[Flavour, ...]:
     chosen: list[Flavour] = []
     for word in text.split(","):
         engine, *rest = word.strip().split("/")
-        if engine not in engines.CATALOGUE:
-            raise LabError(f"no engine {engine!r}", f"known: {', '.join(engines.CATALOGUE)}")
+        if engine not in CATALOGUE:
+            raise LabError(f"no engine {engine!r}", f"known: {', '.join(CATALOGUE)}")
         chosen += [_exact(engine, rest)] if rest else _possible(_both(engine))
     return tuple(dict.fromkeys(chosen))
 
@@ -57,7 +58,7 @@ def left_out(flavours: Sequence[Flavour]) -> str:
 
 
 def _both(engine: str) -> tuple[Flavour, ...]:
-    newer: ImageStore = "containerd" if engines.CATALOGUE[engine].containerd_store else "classic"
+    newer: ImageStore = "containerd" if CATALOGUE[engine].containerd_store else "classic"
     return (Flavour(engine, "v1", "classic"), Flavour(engine, "v2", newer))
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from tests.lab import cgroups, leftovers, namespaces
-from tests.lab.engines import SYSTEM_PATH
+from tests.lab.catalogue import SYSTEM_PATH
 from tests.lab.errors import LabError
 from tests.lab.paths import host_directory
 

@@ -16,9 +16,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from tests.lab import tools
+from tests.lab.built import BuiltImage, PlatformImage, digest
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
-from tests.lab.images import BuiltImage, PlatformImage, digest
 
 CONFIGURATION = """\
 version: 0.1
