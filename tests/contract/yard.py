@@ -97,14 +97,14 @@ class RealYard:
     def __init__(self, host: LabHost, folder: Path) -> None:
         self._host = host
         self._folder = folder
-        self.engine = DockerEngine(str(host.docker_socket), timeout=5.0)
+        self.engine = DockerEngine(str(host.docker_socket), timeout=3.0)
         self.engine.info()
         self.hang = host.pause_engine
         self.resume = host.resume_engine
         self.crash = host.kill_engine
 
     def events(self) -> DockerEvents:
-        return DockerEvents(str(self._host.docker_socket), timeout=5.0)
+        return DockerEvents(str(self._host.docker_socket), timeout=3.0)
 
     def image(self) -> Made:
         built = images.build(f"yard/image-{next(_serial)}", self._host.name)

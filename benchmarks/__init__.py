@@ -1,0 +1,1 @@
+"""Figures measured on this machine; each benchmark carries its baseline in the same run."""
