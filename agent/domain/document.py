@@ -6,8 +6,9 @@ raises `InvalidAllowlist`, and nothing else, for a text that is not of the publi
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from sys import intern
 from typing import Final
 
@@ -58,14 +59,14 @@ def approval_of(
     return Approval(
         repository=repository,
         digests=content,
-        tags=_words(tags),
+        tags=tuple(tags),
         chain_ids=_digests(f"{at}.chain_ids", chain_ids) if chain_ids else frozenset(),
         approved_at=begin,
         expires_at=end,
-        approvers=_words(approvers),
+        approvers=_words(tuple(approvers)),
         reason=reason,
-        scanners=frozenset(_words(scanners)),
-        licences=frozenset(_words(licences)),
+        scanners=_word_set(tuple(scanners)),
+        licences=_word_set(tuple(licences)),
         pull=_member(f"{at}.pull", pull, content) if pull is not None else None,
     )
 
@@ -123,8 +124,8 @@ def constraints_of(
         raise _wrong(f"{at}.longest_lifetime_days", "it is out of range", fix)
     return Constraints(
         repositories=tuple(repositories),
-        required_scanners=frozenset(_words(required_scanners)),
-        allowed_licences=frozenset(_words(allowed_licences)),
+        required_scanners=frozenset(required_scanners),
+        allowed_licences=frozenset(allowed_licences),
         longest_lifetime=None if days is None else timedelta(days=days),
         forbid_exemptions=forbid_exemptions,
     )
@@ -159,9 +160,10 @@ def _digest(at: str, text: str) -> Digest:
 
 def _member(at: str, text: str, digests: frozenset[Digest]) -> Digest:
     digest = _digest(at, text)
-    if digest not in digests:
-        raise _wrong(at, "it is none of the approval's digests", "add it to digests, or drop it")
-    return digest
+    for member in digests:
+        if member == digest:
+            return member
+    raise _wrong(at, "it is none of the approval's digests", "add it to digests, or drop it")
 
 
 def _instant(at: str, text: str) -> datetime:
@@ -179,9 +181,16 @@ def _stated(at: str, text: str) -> str:
     return text
 
 
-def _words(words: Iterable[str]) -> tuple[str, ...]:
-    """The same words, each kept in memory but once however many entries use it."""
-    return tuple(map(intern, words))
+@lru_cache(maxsize=256)
+def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The same words; entries that name the same ones share them."""
+    return words
+
+
+@lru_cache(maxsize=256)
+def _word_set(words: tuple[str, ...]) -> frozenset[str]:
+    """Most approvals name the same few sets: they share one."""
+    return frozenset(words)
 
 
 def _wrong(at: str, message: str, hint: str) -> InvalidAllowlist:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
@@ -21,6 +21,9 @@ from agent.domain.document import (
 )
 from agent.domain.errors import InvalidAllowlist
 
+T = TypeVar("T")
+
+_APPROVAL = msgspec.json.Decoder(shape.ApprovalShape)
 _PLACE = re.compile(r"(?P<what>.*) - at `(?P<at>[^`]*)`", re.DOTALL)
 _BYTE = re.compile(r"(?P<what>.*) \(byte (?P<byte>[0-9]+)\)", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
@@ -41,24 +44,29 @@ def parse(data: bytes) -> Document:
 
     Its message begins with the JSON path of what is wrong, or tells line and column.
     """
-    whole = _decode(data)
+    whole = _decode(data, shape.ListShape[msgspec.Raw])
+    try:
+        levels = tuple(_level(f"$.levels[{n}]", level) for n, level in enumerate(whole.levels))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        _decode(data, shape.ListShape[shape.ApprovalShape])  # raises it again, placed in the whole
+        raise
     if (repeated := repeated_key(data)) is not None:
         message = f"the key {repeated.key!r} appears twice in one object"
         fix = "remove one of them: readers differ in which they believe"
         raise InvalidAllowlist(f"{_line(data, repeated.offset)}: {message}", hint=fix)
-    levels = tuple(_level(f"$.levels[{n}]", level) for n, level in enumerate(whole.levels))
     check_scope("$.levels[0].scope", levels[0].scope, None)
     for n, (above, level) in enumerate(pairwise(levels), start=1):
         check_scope(f"$.levels[{n}].scope", level.scope, above.scope)
     return Document(levels, whole.sequence, whole.contact)
 
 
-def _level(at: str, level: shape.LevelShape) -> Level:
-    approvals, denies, waivers = level.approvals, level.denies, level.waivers
+def _level(at: str, level: shape.LevelShape[msgspec.Raw]) -> Level:
+    denies, waivers = level.denies, level.waivers
     return Level(
         scope=level.scope,
         approvals=tuple(
-            approval_of(f"{at}.approvals[{n}]", **asdict(a)) for n, a in enumerate(approvals)
+            approval_of(f"{at}.approvals[{n}]", **asdict(_APPROVAL.decode(raw)))
+            for n, raw in enumerate(level.approvals)
         ),
         denies=tuple(deny_of(f"{at}.denies[{n}]", **asdict(d)) for n, d in enumerate(denies)),
         waivers=tuple(waiver_of(f"{at}.waivers[{n}]", **asdict(w)) for n, w in enumerate(waivers)),
@@ -66,9 +74,9 @@ def _level(at: str, level: shape.LevelShape) -> Level:
     )
 
 
-def _decode(data: bytes) -> shape.ListShape:
+def _decode(data: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=shape.ListShape)
+        return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise _misshapen(str(error)) from error
     except msgspec.DecodeError as error:

@@ -1,11 +1,16 @@
-"""The shape of `agent/schemas/allowlist-1.schema.json` as types; knows no meaning of any text."""
+"""The shape of `agent/schemas/allowlist-1.schema.json` as types; knows no meaning of any text.
 
-from typing import Annotated, Final, Literal
+The approvals, which are by far the most of it, may be left as they stand in the text (`Raw`) to
+be read one by one.
+"""
+
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from msgspec import Meta, Struct, field
 
 SEQUENCE_LIMIT: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 
+A = TypeVar("A")
 Words = tuple[Annotated[str, Meta(min_length=1)], ...]
 
 
@@ -56,21 +61,25 @@ class ConstraintsShape(
     forbid_exemptions: bool = False
 
 
-class LevelShape(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class LevelShape(
+    Struct, Generic[A], frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """An entry of `levels`."""
 
     scope: str
     constraints: ConstraintsShape = ConstraintsShape()
-    approvals: tuple[ApprovalShape, ...] = ()
+    approvals: tuple[A, ...] = ()
     denies: tuple[DenyShape, ...] = ()
     waivers: tuple[WaiverShape, ...] = ()
 
 
-class ListShape(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class ListShape(
+    Struct, Generic[A], frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """The whole document."""
 
     version: Literal[1]
     sequence: Annotated[int, Meta(ge=0, le=SEQUENCE_LIMIT)]
-    levels: Annotated[tuple[LevelShape, ...], Meta(min_length=1)]
+    levels: Annotated[tuple[LevelShape[A], ...], Meta(min_length=1)]
     contact: str = ""
     schema: str = field(name="$schema", default="")

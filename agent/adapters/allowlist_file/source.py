@@ -10,7 +10,7 @@ from agent.domain.allowlist import Allowlist, ListInfo
 from agent.domain.errors import InvalidAllowlist
 from agent.errors import AllowlistRejected
 
-SIZE_LIMIT: Final = 64 * 2**20  # bytes; some 70,000 approvals, and 0.3 GB of memory to hold them
+SIZE_LIMIT: Final = 64 * 2**20  # bytes; some 45,000 approvals, which take 0.2 GB to hold
 
 
 class FileAllowlist:

@@ -28,7 +28,7 @@ def dump(levels: Sequence[Level], sequence: int, contact: str = "") -> bytes:
     return msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n"
 
 
-def _level(level: Level) -> shape.LevelShape:
+def _level(level: Level) -> shape.LevelShape[shape.ApprovalShape]:
     return shape.LevelShape(
         scope=level.scope,
         constraints=_constraints(level.constraints),
