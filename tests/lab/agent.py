@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from agent.adapters.allowlist_file import dump
 from agent.adapters.findings_file import read
 from agent.domain.allowlist import Approval, Deny, Level
@@ -56,6 +58,7 @@ class LabAgent:
         self._process: subprocess.Popen[Any] | None = None
         self._sequence = 0
         self._logs = 0
+        self.published: tuple[object, ...] = ()
 
     # Its files.
 
@@ -86,16 +89,23 @@ class LabAgent:
         wait: bool = True,
     ) -> None:
         """Publish a list that approves these images; wait until a running agent adopted it."""
-        self._sequence += 1
         top = Level(SCOPE, tuple(map(approve, images)), tuple(denies))
-        self.write_list(dump((top, *levels), self._sequence, "images@acme.test"))
+        self.publish(top, *levels, wait=wait)
+        self.published = (images, denies, levels)
+
+    def publish(self, *levels: Level, wait: bool = True) -> None:
+        """Publish a list of these levels, top first; wait until a running agent adopted it."""
+        self._sequence += 1
+        self.write_list(dump(levels, self._sequence, "images@acme.test"))
         if wait and self.running:
             self.until(
-                lambda: self.status()["allowlist"]["sequence"] == self._sequence, "the new list"
+                lambda: self.status()["allowlist"].get("sequence") == self._sequence,
+                "the new list",
             )
 
     def write_list(self, content: bytes) -> None:
         """Replace the allowlist file at once, as configuration management does."""
+        self.published = ()
         path = self.host.path(ALLOWLIST)
         aside = path.with_suffix(".new")
         aside.write_bytes(content)
@@ -104,8 +114,8 @@ class LabAgent:
 
     # Its life.
 
-    def start(self, *, gate: bool = True) -> LabAgent:
-        """Start it and wait until it stands (the gate too, if it is to)."""
+    def start(self, *, gate: bool = True, engine: bool = True) -> LabAgent:
+        """Start it and wait until it stands (with the gate and the engine, if they are to)."""
         self.configure()
         if not self.host.path(ALLOWLIST).exists():
             self.allow()
@@ -119,14 +129,19 @@ class LabAgent:
                 stderr=output,
                 cgroup="agent",
             )
-        self.until(lambda: self._stands(gate), "the agent to stand")
+        self.until(lambda: self.stands(gate=gate, engine=engine), "the agent to stand")
         return self
 
-    def _stands(self, gate: bool) -> bool:
+    def stands(self, *, gate: bool = True, engine: bool = True) -> bool:
+        """Whether it answers, with the gate standing and the engine reached if so asked."""
         if not self.running:
             raise LabError(f"the agent ended: {self.words()}")
         status = self.status()
-        return bool(status["engine"]["connected"]) and (status["gate"]["standing"] or not gate)
+        return (
+            "mode" in status
+            and (status["engine"]["connected"] or not engine)
+            and (status["gate"]["standing"] or not gate)
+        )
 
     def stop(self) -> int:
         """SIGTERM, as systemd stops it; returns its exit code."""
@@ -151,6 +166,14 @@ class LabAgent:
         """The main process."""
         assert self._process is not None  # it was started
         return self._process.pid
+
+    @property
+    def gate_pid(self) -> int:
+        """The gate's own process."""
+        for child in psutil.Process(self.pid).children():
+            if "serve" in child.cmdline():
+                return child.pid
+        raise LabError(f"the agent has no gate: {self.words()}")
 
     @property
     def log(self) -> Path:
@@ -209,4 +232,8 @@ class LabAgent:
 
 
 def _toml(value: object) -> str:
-    return json.dumps([str(v) for v in value] if isinstance(value, list | tuple) else value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value if isinstance(value, bool | int | float) else str(value))

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.lab import flavours, images
+from tests.lab import agents, flavours, images
+from tests.lab.agent import LabAgent
 from tests.lab.catalogue import CATALOGUE
 from tests.lab.errors import LabError
 from tests.lab.flavours import Flavour
