@@ -44,7 +44,9 @@ class Journal:
             file.write(data)
             file.flush()
             fcntl.fcntl(file.fileno(), fcntl.F_ADD_SEALS, _SEALS)
-            socket.send_fds(self._socket, [b""], [file.fileno()], 0, self._path)
+            # Not socket.send_fds: up to Python 3.11 at least it ignores the address.
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("@i", file.fileno()))
+            self._socket.sendmsg([b""], [rights], 0, self._path)
 
     def close(self) -> None:
         """Give the socket back."""

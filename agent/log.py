@@ -77,6 +77,8 @@ class StderrWriter:
 
     def __call__(self, level: Level, _logger: str, event: str, fields: Fields) -> None:
         """Write one line; a terminal or pipe that went away must not stop the guard."""
+        if sys.stderr is None:  # closed before Python started
+            return
         try:
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {level.name} {line(event, fields)}\n")
             sys.stderr.flush()
