@@ -1,7 +1,8 @@
 """Debian packages of any suite, downloaded and unpacked aside; nothing is installed here.
 
 The apt state is private: own sources, own lists, own archives, an empty dpkg status. The
-machine's own sources and installed packages are neither read nor changed.
+machine's own sources and installed packages are neither read nor changed. A mirror that lags, or
+a snapshot, is good enough for a lab; signatures are checked all the same.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Dir::Etc::sourceparts "{root}/empty";
 Dir::Etc::preferences "{root}/empty/none";
 Dir::Etc::preferencesparts "{root}/empty";
 Acquire::Languages "none";
+Acquire::Check-Valid-Until "false";
 Acquire::Retries "3";
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";

@@ -83,16 +83,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(CATALOGUE))
     parser.add_argument("--refresh", action="store_true", help="fetch again what is there")
     options = parser.parse_args(arguments)
-    unusable = 0
+    good = True
     for name in options.names or CATALOGUE:
-        if options.command == "fetch":
-            engine: Engine | None = fetch(name, refresh=options.refresh)
-        else:
-            engine = _read(cache_directory() / "engines" / name)
-        state = engine and (engine.problem or f"{engine.version} in {engine.root}")
-        print(f"{name:8} {state or 'not fetched'}")
-        unusable += bool(engine and not engine.usable)
-    return 1 if unusable else 0
+        try:
+            engine = _show(name, options.command == "fetch", options.refresh)
+        except LabError as error:
+            print(f"{name:8} {error}", file=sys.stderr)
+            return 1
+        good &= engine is None or engine.usable
+    return 0 if good else 1
+
+
+def _show(name: str, wanted: bool, refresh: bool) -> Engine | None:
+    known = _read(cache_directory() / "engines" / name)
+    engine = fetch(name, refresh=refresh) if wanted else known
+    state = engine and (engine.problem or f"{engine.version} in {engine.root}")
+    print(f"{name:8} {state or 'not fetched'}", flush=True)
+    return engine
 
 
 if __name__ == "__main__":

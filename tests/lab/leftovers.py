@@ -37,18 +37,26 @@ class Traces:
         return not (self.processes or self.cgroups or self.network or self.mounts or self.directory)
 
 
-def record_owner(name: str) -> None:
-    """Note which process owns a host, so that a later run knows whether it is still alive."""
+def make_directory(name: str) -> None:
+    """Make a host's work directory; from its first moment it says which process owns it."""
+    directory = host_directory(name)
+    staging = directory.with_name(f".{name}")
+    staging.mkdir(mode=0o711)
     owner = {"pid": os.getpid(), "started": _started(os.getpid())}
-    (host_directory(name) / "owner.json").write_text(json.dumps(owner))
+    (staging / "owner.json").write_text(json.dumps(owner))
+    staging.rename(directory)
 
 
 def owned(name: str) -> bool:
-    """Whether the process that made the host is still alive."""
+    """Whether somebody still uses the host: the process that made it lives.
+
+    Where its directory cannot be seen (another container's lab has the same cgroups), any living
+    process of the host counts.
+    """
     try:
         owner = json.loads((host_directory(name) / "owner.json").read_text())
     except (FileNotFoundError, ValueError):
-        return False
+        return bool(cgroups.processes(name))
     return bool(_started(owner["pid"]) == owner["started"])
 
 

@@ -51,8 +51,7 @@ class Machine:
 
     def build(self) -> None:
         """Make the work directory, cgroups and namespaces."""
-        self.work.mkdir(mode=0o711)
-        leftovers.record_owner(self.name)
+        leftovers.make_directory(self.name)
         tools = cgroups.create(self.name, "tools")
         namespaces.add_network(self.name)
         self._namespaces, self._holder = namespaces.hold(self.name, self.work, self.cgroup, tools)
