@@ -1,0 +1,210 @@
+"""The second net, seen from the agent: keeps a gate process standing and passes messages on.
+
+What the gate does is in agent/gate. One thread listens; the methods only queue lines.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from agent.adapters.cgroup_gate.ledger import Ledger
+from agent.adapters.cgroup_gate.link import GateLink
+from agent.adapters.cgroup_gate.settings import GateSettings
+from agent.gate.hierarchy import freezer
+from agent.gate.mounts import below, locate
+from agent.gate.names import EngineFiles
+from agent.gate.rescue import rescue
+from agent.ports import GateMessage, GateState, Ruling
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # s, between attempts to start a gate
+_LONG_LIFE = 5.0  # s; a gate that lived this long is replaced at once
+_JOIN = 14.0  # s; more than a gate may take to end
+
+
+class CgroupGate:
+    """`ports.Gate`: the cgroup gate in its own process, watched and replaced when it dies.
+
+    `roots` are cgroups relative to the hierarchy's mount ("/" is all). `freeze` False only
+    watches. Each hold lasts `hold_seconds` at most, then `on_timeout` (THAW or KILL) decides;
+    the same goes for all holds as soon as the agent dies or is silent for so long.
+    `engine_root` is the engine's data directory ("" when unknown: then every well-named cgroup
+    counts). `cgroup_version` is "1", "2" or "" (look it up), `build_steps` is deny, report or
+    allow, `mount` the hierarchy's mount point if it shall not be looked up.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[GateMessage], None],
+        *,
+        roots: Sequence[str],
+        freeze: bool,
+        hold_seconds: float,
+        on_timeout: Ruling,
+        engine_root: str,
+        cgroup_version: str,
+        build_steps: str,
+        mount: str = "",
+    ) -> None:
+        self._sink = sink
+        self._settings = GateSettings(
+            roots=tuple(roots),
+            freeze=freeze,
+            hold_seconds=hold_seconds,
+            on_timeout=on_timeout,
+            engine_root=engine_root,
+            cgroup_version=cgroup_version,
+            build_steps=build_steps,
+            mount=mount,
+        )
+        self._lock = threading.Lock()
+        self._ledger = Ledger()
+        self._link: GateLink | None = None
+        self._state: GateState | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
+
+    def start(self) -> None:
+        """Start the gate's process; whether it stands comes as `GateState`."""
+        self._thread.start()
+
+    def admit(self, container_id: str) -> None:
+        """Do not hold it when it starts; thaw it if it is held now."""
+        with self._lock:
+            self._ledger.admit(container_id)
+            self._say(f"admit {container_id}")
+
+    def refuse(self, container_id: str) -> None:
+        """Kill it as its cgroup appears, or now if it is held."""
+        with self._lock:
+            self._ledger.refuse(container_id)
+            self._say(f"refuse {container_id}")
+
+    def rule(self, container_id: str, ruling: Ruling) -> None:
+        """Answer a held container; kept until done, even if the gate's process dies meanwhile."""
+        with self._lock:
+            self._ledger.rule(container_id, ruling)
+            self._say(f"rule {container_id} {ruling}")
+
+    def forget(self, container_id: str | None = None) -> None:
+        """Drop what was said of one container, or of all."""
+        with self._lock:
+            self._ledger.forget(container_id)
+            self._say(f"forget {container_id or '*'}")
+
+    def cgroup(self, container_id: str) -> str | None:
+        """The directory of a container's cgroup, if it is known."""
+        return self._ledger.paths.get(container_id)
+
+    def close(self) -> None:
+        """Let the gate settle what is held and end; waits for that, some seconds at most."""
+        with self._lock:
+            self._closing.set()
+            if self._link is not None:
+                self._link.hang_up()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+
+    @property
+    def pid(self) -> int | None:
+        """The gate's process, while there is one."""
+        link = self._link
+        return None if link is None else link.pid
+
+    def _say(self, line: str) -> None:
+        if self._link is not None:
+            self._link.say(line)
+
+    def _run(self) -> None:
+        """The thread: one gate after the other until `close`."""
+        # Inherited by the gate, see GateLink.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+        pause = 0.0
+        while not self._closing.wait(pause):
+            begun = time.monotonic()
+            try:
+                stood = self._serve()
+            except OSError as error:
+                stood = False
+                self._tell(GateState(False, f"the gate's process cannot be started: {error}"))
+            if not stood and not self._closing.is_set():
+                self._rescue()
+            long_lived = time.monotonic() - begun > _LONG_LIFE
+            pause = 0.0 if long_lived else min(max(pause * 2, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+
+    def _serve(self) -> bool:
+        """One life of a gate; whether it ever stood."""
+        link = GateLink(self._settings.arguments())
+        with self._lock:
+            for line in self._ledger.new_gate():
+                link.say(line)
+            link.say("go")
+            self._link = link
+            if self._closing.is_set():
+                link.hang_up()
+        stood = failed = False
+        try:
+            for line in link.lines():
+                verb, _, rest = line.partition(" ")
+                failed |= verb == "failed"
+                if verb == "state" and not stood:
+                    stood = True
+                    with self._lock:
+                        lost = self._ledger.gate_stands()
+                    for settled in lost:
+                        self._sink(settled)
+                self._hear(verb, rest)
+        finally:
+            with self._lock:
+                self._link = None
+            end = link.end()
+        if not failed and not self._closing.is_set():
+            self._tell(GateState(False, f"the gate's process {end}; starting another"))
+        return stood
+
+    def _hear(self, verb: str, rest: str) -> None:
+        match verb:
+            case "birth":
+                with self._lock:
+                    birth, ruling = self._ledger.born(rest.split(" ", 4))
+                    if ruling is not None:
+                        self._say(f"rule {birth.container_id} {ruling}")
+                self._sink(birth)
+            case "settled":
+                with self._lock:
+                    settled = self._ledger.settled(rest.split(" "))
+                self._sink(settled)
+            case "gone":
+                with self._lock:
+                    self._ledger.gone(rest.split(" ", 1))
+            case "state":
+                standing, _, reason = rest.partition(" ")
+                self._tell(GateState(standing == "1", reason))
+            case "failed":
+                self._tell(GateState(False, rest))
+            case "lost":
+                self._tell(GateState(False, "the agent was stalled: births may have been missed"))
+                self._tell(GateState(True))
+
+    def _tell(self, state: GateState) -> None:
+        if state != self._state:
+            self._state = state
+            self._sink(state)
+
+    def _rescue(self) -> None:
+        """No gate stands: settle here and now whatever a former one left frozen."""
+        settings = self._settings
+        try:
+            version, mount = locate(settings.cgroup_version, settings.mount)
+        except LookupError:
+            return  # without a hierarchy nothing is frozen; the gate has said so
+        with self._lock:
+            rulings = self._ledger.answers
+        rescue(
+            freezer(version),
+            EngineFiles(settings.engine_root),
+            below(mount, settings.roots),
+            answer=settings.on_timeout,
+            rulings=rulings,
+            say=lambda line: self._hear(*line.partition(" ")[::2]),
+        )

@@ -1,0 +1,165 @@
+"""Fake containers in real cgroups: what a runtime does, without an engine.
+
+A cell's process is started first and waits; then the cgroup is made and the process joins it by
+writing its own ID and executes the user's program, which touches a file. So it gets there as
+fast as any runtime could; `slow` leaves it the time that runc takes at least from joining to the
+user's program (runc create ends, its shim answers, runc start begins).
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from agent.gate.hierarchy import freezer, walk
+from agent.gate.mounts import hierarchies
+
+_JOIN = """
+read go
+echo $$ > "$1/cgroup.procs"
+[ "$3" = 0 ] || sleep "$3"
+exec /bin/sh -c 'echo >> "$0"; exec sleep 600' "$2"
+"""
+RUNC = 0.05  # s
+PATIENCE = 20.0  # s; how long a test waits for what must come
+
+
+def new_id() -> str:
+    """A container ID."""
+    return secrets.token_hex(32)
+
+
+def await_(holds: Callable[[], object], what: str) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.002)
+
+
+class Cell:
+    """One fake container."""
+
+    def __init__(self, cgroup: Path, marker: Path, container_id: str, delay: float) -> None:
+        self.cgroup, self.marker, self.id = cgroup, marker, container_id
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", _JOIN, "sh", str(cgroup), str(marker), str(delay)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def join(self) -> None:
+        """The runtime puts its init in and lets it go."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.close()
+
+    def appear(self) -> None:
+        """As a runtime does: make the cgroup, put the process in."""
+        self.cgroup.mkdir(parents=True)
+        self.join()
+
+    @property
+    def ran(self) -> bool:
+        """Whether the user's program ever ran."""
+        return self.marker.exists()
+
+    @property
+    def dead(self) -> bool:
+        """Whether its process ended."""
+        return self.process.poll() is not None
+
+    def remove(self) -> None:
+        """As the runtime does after the end: remove the cgroup."""
+        self.process.wait(PATIENCE)
+        await_(lambda: _rmdir(self.cgroup), f"{self.cgroup} removed")
+
+
+class Cells:
+    """A place below one hierarchy's mount, with the files of an engine that made the cells."""
+
+    def __init__(self, version: str, directory: Path) -> None:
+        self.version = version
+        self.freezer = freezer(version)
+        self.mount = hierarchies(Path("/proc/self/mountinfo").read_text())[version]
+        self.root = f"dwlab-gate-{os.getpid()}-{secrets.token_hex(4)}"
+        self.base = Path(self.mount, self.root)
+        self.engine_root = directory / "engine"
+        self.engine_root.mkdir()
+        self.base.mkdir()
+        self._markers = directory
+        self.cells: list[Cell] = []
+
+    def cell(
+        self, under: str = "", *, container_id: str = "", known: bool = True, slow: bool = False
+    ) -> Cell:
+        """A container that has not appeared yet."""
+        container_id = container_id or new_id()
+        name = container_id if self.version == "1" else f"docker-{container_id}.scope"
+        if known:
+            self.engine_knows(container_id)
+        cell = Cell(
+            self.base / under / name,
+            self._markers / container_id,
+            container_id,
+            RUNC if slow else 0,
+        )
+        self.cells.append(cell)
+        return cell
+
+    def engine_knows(self, container_id: str, *, paused: bool = False) -> None:
+        """Write what the engine writes."""
+        folder = self.engine_root / "containers" / container_id
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {"State": {"Running": True, "Paused": paused}}
+        (folder / "config.v2.json").write_text(json.dumps(state, separators=(",", ":")))
+
+    def frozen(self) -> list[str]:
+        """Every cgroup here that is frozen."""
+        return [path for path in self._all() if self._is_frozen(path)]
+
+    def _is_frozen(self, path: str) -> bool:
+        try:
+            return path != str(self.base) and self.freezer.is_frozen(path)
+        except OSError:
+            return False
+
+    def _all(self) -> list[str]:
+        return walk(str(self.base))
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for path in self._all()[1:]:
+            with contextlib.suppress(OSError):
+                self.freezer.thaw(path)
+        for cell in self.cells:
+            cell.process.kill()
+            if cell.process.stdin is not None:
+                cell.process.stdin.close()
+            cell.process.wait()
+        for path in reversed(self._all()):
+            await_(lambda path=path: _rmdir(Path(path)), f"{path} removed")  # type: ignore[misc]
+
+
+def _rmdir(path: Path) -> bool:
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def cells(version: str, directory: Path) -> Iterator[Cells]:
+    """A place for cells, cleaned up afterwards."""
+    place = Cells(version, directory)
+    try:
+        yield place
+    finally:
+        place.close()

@@ -1,0 +1,273 @@
+"""Whatever dies or stalls at whatever moment, nothing stays frozen and no ruling is lost."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.cgroup_gate.link import GateLink
+from agent.ports import GateState, Ruling
+from tests.gate.cells import Cell, Cells, await_
+from tests.gate.conftest import Guarded
+
+Guard = Callable[..., Guarded]
+RUNS = 50  # a side and hierarchy: 200 deaths in all
+
+AGENT = """
+import sys, time
+from agent.adapters.cgroup_gate import CgroupGate
+from agent.ports import Birth, GateState, Ruling
+mount, root, version, engine, hold, answer = sys.argv[1:]
+def sink(message):
+    if isinstance(message, GateState):
+        print(message.standing, gate.pid, flush=True)
+    if isinstance(message, Birth) and message.held:
+        time.sleep(0.003)
+        number = int(message.container_id[0], 16)
+        if number < 12:
+            gate.rule(message.container_id, Ruling.KILL if number % 2 else Ruling.THAW)
+gate = CgroupGate(sink, roots=[root], freeze=True, hold_seconds=float(hold), mount=mount,
+    on_timeout=Ruling(answer), engine_root=engine, cgroup_version=version, build_steps="deny")
+gate.start()
+time.sleep(600)
+"""
+
+
+class Agent:
+    """An agent of its own process, so that it can be killed. Of the containers at the gate it
+    thaws and kills some (by the first digit of their names) and forgets to answer the others."""
+
+    def __init__(self, place: Cells, hold: float = 30.0, answer: Ruling = Ruling.THAW) -> None:
+        arguments = [place.mount, place.root, place.version, str(place.engine_root)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", AGENT, *arguments, str(hold), answer],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        standing, pid = self.process.stdout.readline().split()
+        assert standing == "True"
+        self.gate_pid = int(pid)
+
+    def kill(self) -> None:
+        """SIGKILL to the agent alone."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (an orphan is reaped by init)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.fixture
+def agent(place: Cells) -> Iterator[Callable[..., Agent]]:
+    """Makes agents; ends them and their gates."""
+    made: list[Agent] = []
+
+    def make(**settings: object) -> Agent:
+        made.append(Agent(place, **settings))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.process.poll() is None:
+            each.process.send_signal(signal.SIGCONT)
+            each.kill()
+        await_(lambda each=each: gone(each.gate_pid), "the gate ended")  # type: ignore[misc]
+
+
+def burst(place: Cells, seed: int) -> Iterator[Cell]:
+    """Some containers, appearing at random moments."""
+    moments = random.Random(seed)
+    for _ in range(4):
+        cell = place.cell(slow=True)
+        cell.appear()
+        yield cell
+        time.sleep(moments.uniform(0, 0.004))
+
+
+def test_agent_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]) -> None:
+    for seed in range(RUNS):
+        victim = agent(answer=random.Random(seed).choice([Ruling.THAW, Ruling.KILL]))
+        for number, _ in enumerate(burst(place, seed)):
+            if number == seed % 4:
+                victim.kill()
+        await_(lambda pid=victim.gate_pid: gone(pid), "the gate ended")  # type: ignore[misc]
+        assert place.frozen() == []
+
+
+def test_gate_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]) -> None:
+    victim = agent(hold=0.5)
+    assert victim.process.stdout is not None
+    pid = victim.gate_pid
+    for seed in range(RUNS):
+        for number, _ in enumerate(burst(place, seed)):
+            if number == seed % 4:
+                os.kill(pid, signal.SIGKILL)
+        while True:  # not standing, then standing again
+            standing, word = victim.process.stdout.readline().split()
+            if standing == "True":
+                pid = victim.gate_pid = int(word)
+                break
+    await_(lambda: place.frozen() == [], "nothing is frozen")
+
+
+def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -> None:
+    link = orphaned(place)
+    cell, paused = place.cell(), place.cell()
+    cell.appear()
+    paused.appear()
+    await_(lambda: len(place.frozen()) == 2, "both are frozen")
+    os.kill(link.pid, signal.SIGKILL)
+    link.end()
+    place.engine_knows(paused.id, paused=True)
+    guarded = guard()
+    messages = {m.container_id: m.held for m in guarded.messages if not isinstance(m, GateState)}  # type: ignore[union-attr]
+    assert messages == {cell.id: True, paused.id: False}
+    guarded.gate.rule(cell.id, Ruling.THAW)
+    guarded.settled(cell.id)
+    await_(lambda: cell.ran, "it ran")
+    assert place.frozen() == [str(paused.cgroup)]
+
+
+def orphaned(place: Cells) -> GateLink:
+    """A gate that the test itself is the agent of."""
+    link = GateLink(
+        [
+            f"version={place.version}",
+            f"mount={place.mount}",
+            "freeze=1",
+            "hold_ms=30000",
+            "on_timeout=thaw",
+            f"engine_root={place.engine_root}",
+            "build_steps=deny",
+            f"root={place.root}",
+        ]
+    )
+    link.say("go")
+    assert next(link.lines()).startswith("state 1")
+    return link
+
+
+def test_ruling_given_before_the_agents_death_is_carried_out(place: Cells) -> None:
+    link = orphaned(place)
+    cell = place.cell()
+    cell.appear()
+    await_(lambda: place.frozen() != [], "it is frozen")
+    os.kill(link.pid, signal.SIGSTOP)
+    link.say(f"rule {cell.id} kill")
+    link.hang_up()
+    os.kill(link.pid, signal.SIGCONT)
+    lines = list(link.lines())
+    assert link.end() == "ended with code 0"
+    assert [line.split()[:3] for line in lines if line.startswith("settled")] == [
+        ["settled", cell.id, "kill"]
+    ]
+    assert cell.process.wait(5) == -signal.SIGKILL
+    assert not cell.ran and place.frozen() == []
+
+
+def test_ruling_given_before_the_gates_death_is_carried_out(place: Cells, guard: Guard) -> None:
+    guarded = guard()
+    cell = place.cell()
+    cell.appear()
+    guarded.birth(cell.id)
+    assert guarded.gate.pid is not None
+    os.kill(guarded.gate.pid, signal.SIGSTOP)
+    guarded.gate.rule(cell.id, Ruling.KILL)
+    os.kill(guarded.gate.pid, signal.SIGKILL)
+    assert guarded.settled(cell.id).ruling is Ruling.KILL
+    await_(lambda: cell.dead, "it died")
+    assert not cell.ran
+
+
+def test_stalled_agent(place: Cells, agent: Callable[..., Agent]) -> None:
+    stalled = agent(hold=1.0)
+    stalled.process.send_signal(signal.SIGSTOP)
+    cell = place.cell()
+    cell.appear()
+    await_(lambda: cell.ran, "the gate answered by itself")
+    assert place.frozen() == []
+    assert not gone(stalled.gate_pid)
+
+
+def test_stalled_gate_is_replaced(
+    place: Cells, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.adapters.cgroup_gate.link._SILENCE", 1.5)
+    guarded = guard()
+    cell = place.cell()
+    cell.appear()
+    guarded.birth(cell.id)
+    assert guarded.gate.pid is not None
+    os.kill(guarded.gate.pid, signal.SIGSTOP)
+    assert "SIGKILL" in guarded.await_(GateState, lambda s: not s.standing).reason
+    assert guarded.birth(cell.id).held
+    guarded.await_(GateState, lambda state: state.standing)
+    guarded.gate.rule(cell.id, Ruling.THAW)
+    await_(lambda: cell.ran, "it ran")
+
+
+def test_gate_that_cannot_start_leaves_nothing_frozen(
+    place: Cells, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guarded = guard()
+    held, refused = place.cell(), place.cell()
+    held.appear()
+    refused.appear()
+    guarded.birth(refused.id)
+    monkeypatch.setattr("sys.executable", "/nonexistent")
+    assert guarded.gate.pid is not None
+    os.kill(guarded.gate.pid, signal.SIGSTOP)
+    guarded.gate.refuse(refused.id)
+    os.kill(guarded.gate.pid, signal.SIGKILL)
+    assert "/nonexistent" in guarded.await_(GateState, lambda s: "started" in s.reason).reason
+    await_(lambda: place.frozen() == [], "nothing is frozen")
+    await_(lambda: held.ran and refused.dead, "each got its answer")
+    assert not refused.ran
+
+
+def test_close_settles_what_is_held(place: Cells, guard: Guard) -> None:
+    guarded = guard(on_timeout=Ruling.KILL)
+    cell = place.cell()
+    cell.appear()
+    guarded.birth(cell.id)
+    guarded.close()
+    settled = guarded.settled(cell.id)
+    assert settled.ruling is Ruling.KILL and settled.unanswered
+    assert cell.dead and not cell.ran and place.frozen() == []
+    assert guarded.gate.pid is None
+
+
+def test_emergency_thaw_by_hand(place: Cells) -> None:
+    link = orphaned(place)
+    cell, paused, foreign = place.cell(), place.cell(), place.cell(known=False)
+    cell.appear()
+    paused.appear()
+    await_(lambda: len(place.frozen()) == 2, "both are frozen")
+    foreign.appear()
+    place.freezer.freeze(str(foreign.cgroup))
+    place.engine_knows(paused.id, paused=True)
+    os.kill(link.pid, signal.SIGKILL)
+    link.end()
+    done = subprocess.run(
+        [sys.executable, "-m", "agent.gate", "thaw", "--roots", place.root]
+        + ["--engine-root", str(place.engine_root)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{cell.id} thaw\n"
+    assert sorted(place.frozen()) == sorted([str(paused.cgroup), str(foreign.cgroup)])
