@@ -89,7 +89,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
         path.rename(path.with_name("list~")),
         path.write_text("2"),
     ),
-    "written in a hundred pieces": lambda path: [path.write_text("2" * n) for n in range(100)],
+    "written ten times over": lambda path: [path.write_text("2" * n) for n in range(10)],
     "its directory swapped": lambda path: _swap_directory(path.parent, path.name, "2"),
 }
 
