@@ -251,3 +251,21 @@ def test_an_approval_among_the_statements_that_is_not_the_images_is_ignored() ->
 def test_a_deny_among_the_statements_is_taken_at_its_word() -> None:
     strange = Statements(("acme",), (Constraints(),), denies=((0, Deny(frozenset(), "why")),))
     assert decide(image(), strange, now=NOW).verdict is Verdict.DENIED
+
+
+def test_a_waiver_among_the_statements_that_is_not_the_images_is_ignored() -> None:
+    strange = Statements(
+        ("acme",),
+        (Constraints(),),
+        approvals=((0, approval()),),
+        denies=((0, deny()),),
+        waivers=((0, waiver("deny", "other")),),
+    )
+    assert decide(image(), strange, now=NOW).verdict is Verdict.DENIED
+
+
+def test_an_approval_may_last_exactly_the_longest_lifetime() -> None:
+    strict = Constraints(longest_lifetime=2 * DAY)
+    for extra, verdict in ((timedelta(), Verdict.APPROVED), (TICK, Verdict.UNLISTED)):
+        given = approval(approved_at=NOW, expires_at=NOW + 2 * DAY + extra)
+        assert judge(Level("acme", (given,), constraints=strict)).verdict is verdict
