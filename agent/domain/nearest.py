@@ -35,6 +35,8 @@ def nearest_approved(
     alike: list[Approval] = []
     longest = 1
     for approval in approvals:
+        if not approval.repository.endswith(parts[-1]):  # most are told apart by this alone
+            continue
         agreeing = _common_tail(parts, approval.repository.split("/"))
         if agreeing < longest or (now and approval.expires_at and approval.expires_at <= now):
             continue
