@@ -1,15 +1,19 @@
-"""Single calls to the engine's API through docker-py's low-level client, errors named.
+"""Single calls to the engine's API, errors named: questions by our own reader, acts by docker-py.
 
-The only module that knows docker-py. It is imported at the first call: it weighs 20 MiB, whichever
-part of it is asked for, since `docker/__init__` imports all (docker-py 7.2).
+Questions (GET) are asked all day and stand between a container and its verdict: the small reader
+answers in half the time and keeps docker-py out of an idle agent's memory (docs/adr/0005). The
+only module that knows docker-py; it is imported at the first act, and weighs 12 MiB whichever part
+of it is asked for, since `docker/__init__` imports all (docker-py 7.2).
 """
 
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import msgspec
 
+from agent.adapters.docker_stream import Response, broken
 from agent.errors import EngineRefused, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -57,6 +61,25 @@ class DockerCalls:
         `timeout` (seconds) bounds the connection and each wait for data. Raises `NoSuch`,
         `Conflict`, `EngineRefused` for other refusals, else `EngineUnavailable`.
         """
+        if method == "GET":
+            return self._ask(path, params, timeout or self._timeout)
+        return self._act(method, path, params, timeout or self._timeout)
+
+    def _ask(self, path: str, params: Mapping[str, str] | None, timeout: float) -> Any:
+        target = f"{path}?{urlencode(params)}" if params else path
+        stream = Response(self._path, target, timeout=timeout, body_timeout=timeout)
+        try:
+            content = b"".join(stream.body())
+        finally:
+            stream.close()
+        if len(content) < int(stream.headers.get("content-length") or 0):
+            raise broken("it ended before its body did")
+        self.api_version = stream.headers.get("api-version", self.api_version)
+        return _answer(stream.status, content, f"GET {path}")
+
+    def _act(
+        self, method: str, path: str, params: Mapping[str, str] | None, timeout: float
+    ) -> Any:
         import requests
 
         client = self._connected()
@@ -65,7 +88,7 @@ class DockerCalls:
                 method,
                 f"{client.base_url}{path}",
                 params=params,
-                timeout=timeout or self._timeout,
+                timeout=timeout,
                 allow_redirects=False,
             )
         except requests.Timeout as error:
@@ -95,7 +118,9 @@ def _answer(status: int, content: bytes, what: str) -> Any:
         return None
     try:
         answer = msgspec.json.decode(content) if content else {}
-    except msgspec.DecodeError:
+    except msgspec.DecodeError as error:
+        if status < 300:
+            raise broken(str(error)) from error
         answer = {}
     if status < 300:
         return answer
