@@ -21,8 +21,7 @@ from agent.adapters.cgroup_gate import CgroupGate
 from agent.adapters.cgroups import CgroupProcesses
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
-from agent.adapters.docker_engine import DockerEngine
-from agent.adapters.docker_events import DockerEvents
+from agent.adapters.docker_engine import DockerEngine, DockerEvents
 from agent.adapters.evidence_files import EvidenceFiles
 from agent.adapters.file_watch import FileWatcher
 from agent.adapters.findings_file import JsonlFindings
@@ -52,13 +51,15 @@ from agent.domain.nearest import next_step
 from agent.domain.verdict import Mode, Net
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable
-from agent.log import get_logger
+from agent.log import Level, get_logger, use
 from agent.ports import STREAM, Birth, EngineInfo, GateState, Ruling, Settled, TrustedList
 
 log = get_logger(__name__)
 
-# Slow work at once: one stuck container must not delay the judgement of another.
+# Slow work at once: one stuck container must not delay the end of another. Look-ups have workers
+# of their own, so that no number of slow removals delays a judgement.
 WORKERS = 8
+LOOKERS = 4
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
 EVIDENCE_BYTES = 500_000_000
@@ -70,6 +71,7 @@ class Daemon:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        use(level=Level[config.agent.log_level.name])
         self.clock = SystemClock()
         self.systemd = SystemdNotify()
         self._state = Path(config.agent.state_dir)
@@ -79,8 +81,10 @@ class Daemon:
         self._unkept = 0  # findings on their way to the disk
         self._last_event_ns: int | None = None
         self._asleep = self.clock.asleep()
+        self._told_at = 0.0
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
-        self.loop = Loop(self._pool, handle=self._handle, tick=self._tick)
+        self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
+        self.loop = Loop(self._pool, urgent=self._lookers, handle=self._handle, tick=self._tick)
         self.engine = DockerEngine(config.engine.socket, timeout=config.engine.timeout_seconds)
         self._root_file = self._state / "engine-root"
         info = self._engine_info()
@@ -216,6 +220,7 @@ class Daemon:
                 server.close()
             gate.close()
             self.recorder.close()
+            self._lookers.shutdown(wait=False, cancel_futures=True)
             self._pool.shutdown(wait=False, cancel_futures=True)
         return 0
 
@@ -281,7 +286,15 @@ class Daemon:
         if self._last_event_ns is not None and self._unkept == 0 and self.enforcer.idle:
             self._bookmark.write(self._last_event_ns)
             self._last_event_ns = None
-        self.systemd.watchdog()
+        self._tell_systemd()
+
+    def _tell_systemd(self) -> None:
+        """The loop came round: said half as often as systemd wants to hear it at most."""
+        interval = self.systemd.watchdog_interval
+        now = self.clock.monotonic()
+        if interval is not None and now - self._told_at >= interval / 2:
+            self._told_at = now
+            self.systemd.watchdog()
 
     # Findings.
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.adapters.docker_events import DockerEvents
+from agent.adapters.docker_engine import DockerEvents
 from benchmarks.figures import Figure, show, write
 
 Read = Callable[[str], Iterable[int]]  # a socket's events, by their `timeNano`

@@ -46,7 +46,7 @@ class Composer:
         )
         outcome = Outcome(Action.REPORT, case.net, braked=case.braked)
         why = "the kill-rate brake is on" if case.braked else f"mode {self.policy.mode}"
-        summary = f"{self._who(case)} is {decision.verdict}: {_sentence(decision.reason)} Let run ({why})."
+        summary = f"{self._found(case, decision)} Let run ({why})."
         if decision.verdict in (Verdict.WAIVED, Verdict.DERIVED):
             severity = Severity.INFO
         else:
@@ -62,9 +62,8 @@ class Composer:
         done = "refused" if refused else _DONE[deed.action]
         outcome = Outcome(deed.action, net, ran_ms, round(deed.took_ms, 3), deed.error)
         lived = "before its first instruction" if refused else _lived(ran_ms)
-        summary = (
-            f"{self._who(case)} is {case.decision.verdict}: {_sentence(case.decision.reason)} "
-            + (f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}.")
+        summary = f"{self._found(case, case.decision)} " + (
+            f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}."
         )
         severity = Severity.CRITICAL if deed.error else Severity.WARNING
         if not deed.error and case.decision.verdict.is_forbidden:
@@ -115,10 +114,12 @@ class Composer:
             return Net.CREATE if case.net is Net.START else case.net
         return Net.SWEEP if case.net is Net.SWEEP else Net.START
 
-    def _who(self, case: Case) -> str:
+    def _found(self, case: Case, decision: Decision) -> str:
+        """Who it is, what it is worth and why, as one sentence."""
         name = case.container.name if case.container else case.name
         claimed = case.container.claimed_reference if case.container else case.claimed
-        return f"Container {name or case.id[:12]} (image {claimed or 'unknown'})"
+        who = f"Container {name or case.id[:12]} (image {claimed or 'unknown'})"
+        return f"{who} is {decision.verdict}: {_sentence(decision.reason)}"
 
     def _violation(
         self,

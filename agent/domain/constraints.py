@@ -43,7 +43,9 @@ def _breaches(approval: Approval, constraints: Constraints) -> Iterator[str]:
         yield f"{approval.repository} fits none of the permitted repositories {_words(patterns)}"
     if missing := constraints.required_scanners - approval.scanners:
         yield f"no verdict of the required {_words(missing)} is recorded"
-    if constraints.allowed_licences and approval.licences - constraints.allowed_licences:
+    if constraints.allowed_licences and not approval.licences:
+        yield "no licence is recorded"
+    elif constraints.allowed_licences and approval.licences - constraints.allowed_licences:
         excess = approval.licences - constraints.allowed_licences
         yield f"the licences {_words(excess)} are not permitted"
     if constraints.longest_lifetime is not None:

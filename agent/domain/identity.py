@@ -25,7 +25,9 @@ class ImageIdentity:
     @property
     def digests(self) -> frozenset[Digest]:
         """Every content digest that may be compared with an approval."""
-        return frozenset({self.image_id} if self.manifest is None else {self.image_id, self.manifest})
+        return frozenset(
+            {self.image_id} if self.manifest is None else {self.image_id, self.manifest}
+        )
 
 
 class ContainerState(StrEnum):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.adapters.docker_events import DockerEvents, parse
+from agent.adapters.docker_engine.events import DockerEvents, parse
 from agent.errors import EngineUnavailable
 from agent.ports import STREAM, EngineEvent, StreamNote
 from tests.adapters.docker_server import END, HEAD, chunk, serving

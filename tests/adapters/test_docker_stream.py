@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.adapters.docker_stream import Dechunker, LineSplitter, Response
+from agent.adapters.docker_engine.stream import Dechunker, LineSplitter, Response
 from agent.errors import EngineUnavailable
 from tests.adapters.docker_server import END, HEAD, chunk, serving
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.adapters.docker_engine import DockerEngine
-from agent.adapters.docker_events import DockerEvents
+from agent.adapters.docker_engine import DockerEngine, DockerEvents
 from agent.domain.digest import Digest, chain_ids
 from agent.domain.identity import ImageIdentity
 from agent.ports import Engine, EventStream

@@ -61,7 +61,9 @@ def breaks(approval: Approval, constraints: Constraints) -> bool:
         return True
     if not constraints.required_scanners <= approval.scanners:
         return True
-    if constraints.allowed_licences and not approval.licences <= constraints.allowed_licences:
+    if constraints.allowed_licences and not (
+        approval.licences and approval.licences <= constraints.allowed_licences
+    ):
         return True
     if constraints.longest_lifetime is None:
         return False

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from agent.adapters.docker_stream import Response, broken
+from agent.adapters.docker_engine.stream import Response, broken
 from agent.errors import EngineRefused, EngineUnavailable
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from agent.adapters import docker_values
-from agent.adapters.docker_values import digest_or_none
+from agent.adapters.docker_engine import values
+from agent.adapters.docker_engine.values import digest_or_none
 from agent.domain.digest import Digest
 from agent.domain.identity import Container
 from agent.errors import EngineUnavailable
@@ -37,7 +37,7 @@ class EngineFiles:
         config = self.document(container_id, "config.v2.json")
         if config is None and not self._containers.is_dir():
             raise self._unreadable("no such directory from here")
-        return docker_values.recorded(config) if config else None
+        return values.recorded(config) if config else None
 
     def containers(self) -> list[Container]:
         """All containers on record."""
@@ -68,7 +68,7 @@ class EngineFiles:
         rootfs = (image or {}).get("rootfs")
         if not isinstance(rootfs, dict):
             return ()
-        return docker_values.diff_ids({"RootFS": {"Layers": rootfs.get("diff_ids")}})
+        return values.diff_ids({"RootFS": {"Layers": rootfs.get("diff_ids")}})
 
     def _unreadable(self, why: str) -> EngineUnavailable:
         return EngineUnavailable(

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from agent.adapters import docker_values
-from agent.adapters.docker_calls import Conflict, DockerCalls, NoSuch
-from agent.adapters.docker_files import EngineFiles
+from agent.adapters.docker_engine import values
+from agent.adapters.docker_engine.calls import Conflict, DockerCalls, NoSuch
+from agent.adapters.docker_engine.files import EngineFiles
 from agent.domain.digest import Digest, chain_ids
 from agent.domain.identity import Container, ImageIdentity
 from agent.errors import EngineRefused, EngineUnavailable
@@ -42,7 +42,7 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         """See `ports.Engine`."""
         answer = self._calls.call("GET", "/info")
-        info = docker_values.engine_info(answer, self._calls.api_version)
+        info = values.engine_info(answer, self._calls.api_version)
         self._containerd_store = info.containerd_store
         if info.root_dir:
             self._files = EngineFiles(info.root_dir)
@@ -85,7 +85,7 @@ class DockerEngine:
             if "invalid reference" in error.message:
                 return None
             raise
-        return docker_values.identity(found.get("Id"), _only_manifest(found))
+        return values.identity(found.get("Id"), _only_manifest(found))
 
     def evidence(self, container: Container) -> Mapping[str, Any]:
         """See `ports.Engine`. Holds `container` (the engine's record or inspect), `host_config`,
@@ -152,7 +152,7 @@ class DockerEngine:
     def _list(self, filters: Mapping[str, str], timeout: float) -> list[Container]:
         params = {"all": "1", **filters}
         answer = self._calls.call("GET", "/containers/json", params, timeout=timeout)
-        return [self._whole(docker_values.listed(entry)) for entry in answer]
+        return [self._whole(values.listed(entry)) for entry in answer]
 
     def _whole(self, container: Container) -> Container:
         """Engines 25 to 27 with the containerd store keep the manifest on disk only."""
@@ -170,7 +170,7 @@ class DockerEngine:
             # Inspect would show whichever platform of an index the engine prefers.
             return self._files.diff_ids(image.manifest or image.image_id) if self._files else ()
         try:
-            return docker_values.diff_ids(self._inspect_image(str(image.image_id), self._timeout))
+            return values.diff_ids(self._inspect_image(str(image.image_id), self._timeout))
         except NoSuch:
             return ()
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from agent.adapters.docker_stream import LineSplitter, Response, broken
+from agent.adapters.docker_engine.stream import LineSplitter, Response, broken
 from agent.errors import EngineUnavailable
 from agent.ports import STREAM, EngineEvent, StreamNote
 
