@@ -29,3 +29,7 @@ class SinkFailed(DockwardenError):
 
 class ControlUnavailable(DockwardenError):
     """The agent's control socket does not answer."""
+
+
+class LayerFailed(DockwardenError):
+    """A layer of the lockdown could not be observed, applied or restored; nothing is half done."""

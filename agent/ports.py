@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from agent.domain.allowlist import Approval, ListInfo, Statements
 from agent.domain.finding import Finding
 from agent.domain.identity import Container, ImageIdentity
+from agent.domain.lockdown import Drift
 
 
 class Clock(Protocol):
@@ -300,4 +301,30 @@ class FileWatch(Protocol):
 
     def close(self) -> None:
         """Stop watching."""
+        ...
+
+
+class Layer(Protocol):
+    """One part of the lockdown: observe, diff, apply, verify, restore; nothing is remembered that
+    could be observed. Raises `LayerFailed`, having changed nothing or put back what it changed."""
+
+    @property
+    def name(self) -> str:
+        """Constant, short: `daemon.json`, `firewall`."""
+        ...
+
+    def drift(self) -> Drift:
+        """Observe and compare with what is desired; touches nothing."""
+        ...
+
+    def apply(self) -> Drift:
+        """Bring it to the desired state and verify; returns what differed before."""
+        ...
+
+    def restore(self) -> Drift:
+        """Put back what was there before the first `apply`; returns what was undone."""
+        ...
+
+    def watched(self) -> Sequence[str]:
+        """Files whose change means: look again."""
         ...

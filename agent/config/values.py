@@ -140,6 +140,50 @@ class ReportsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """`[registry]`. `mirror` is the private registry's root URL, such as https://images.acme.test;
+    empty: the lockdown layers are not configured and touch nothing."""
+
+    mirror: str = ""
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LockdownConfig:
+    """`[lockdown]`. `layers` are those that are kept (when a mirror is set and the mode is
+    enforce; in observe mode drift is only reported). More than `heals` heals of one layer within
+    `heal_seconds` are a fight with somebody else: reported and not fought for ever."""
+
+    layers: tuple[str, ...] = ("daemon.json", "files", "firewall")
+    live_restore: bool = False
+    check_seconds: float = 60.0
+    heals: int = 10
+    heal_seconds: float = 60.0
+    backup_dir: str = "/var/lib/dockwarden/backup"
+
+
+@dataclass(frozen=True, slots=True)
+class EgressConfig:
+    """`[egress]`. `allow` are services (`host:port` or `host:port/udp`) that engines may reach
+    besides the private registry and DNS; `known_registries` are refused to everybody."""
+
+    allow: tuple[str, ...] = ()
+    known_registries: tuple[str, ...] = (
+        "registry-1.docker.io",
+        "auth.docker.io",
+        "index.docker.io",
+        "quay.io",
+        "ghcr.io",
+        "gcr.io",
+        "registry.k8s.io",
+        "public.ecr.aws",
+        "mcr.microsoft.com",
+        "registry.gitlab.com",
+    )
+    engine_cgroups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ControlConfig:
     """`[control]`. The explain socket answers `explain` and `check` to `explain_access`."""
 
@@ -160,6 +204,9 @@ class Config:
     gate: GateConfig = field(default_factory=GateConfig)
     brake: BrakeConfig = field(default_factory=BrakeConfig)
     reports: ReportsConfig = field(default_factory=ReportsConfig)
+    registry: RegistryConfig = field(default_factory=RegistryConfig)
+    lockdown: LockdownConfig = field(default_factory=LockdownConfig)
+    egress: EgressConfig = field(default_factory=EgressConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
 
     @property
