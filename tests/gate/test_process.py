@@ -15,7 +15,7 @@ Guard = Callable[..., Guarded]
 HEAVY = ("_json", "_datetime", "_decimal", "_pickle", "_ssl", "pyexpat", "_sqlite3", "_hashlib")
 
 
-def test_small(place: Cells, guard: Guard) -> None:
+def test_small(guard: Guard) -> None:
     """Not twice a bare interpreter; what it maps beyond the interpreter is shared."""
     pid = guard().gate.pid
     status = Path(f"/proc/{pid}/status").read_text().split()
@@ -67,6 +67,6 @@ def test_what_was_said_before_the_end_is_heard() -> None:
         with ours:
             ours.send(b"rule x kill")
         assert channel.receive() == [["rule", "x", "kill"]]
-        assert channel.closed
+        assert channel.closed is True
         channel.say("ping")
         assert not channel.waiting
