@@ -1,7 +1,8 @@
-"""How many events a second the stream's reader takes, and that none is lost.
+"""How many events a second the stream's reader takes, that none is lost, what idling costs.
 
 `python -m benchmarks.events [--quick] [--json FILE]`: recorded events at full speed over a unix
 socket, read on a thread that only queues, as the agent does; docker-py in the same run, in turns.
+Then, as root, the agent at rest on a lab host (benchmarks/idle.py).
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 
 from agent.adapters.docker_engine import DockerEvents
 from benchmarks.figures import Figure, show, write
+from benchmarks.idle import idle
 
 Read = Callable[[str], Iterable[int]]  # a socket's events, by their `timeNano`
 
@@ -101,13 +103,13 @@ def stream(*, quick: bool) -> dict[str, Figure]:
     }
 
 
-PARTS: tuple[Callable[..., dict[str, Figure]], ...] = (stream,)
+PARTS: tuple[Callable[..., dict[str, Figure]], ...] = (stream, idle)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and write the JSON file if one is wanted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.events", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="seconds instead of a minute")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args(arguments)
     figures: dict[str, Figure] = {}

@@ -34,3 +34,8 @@ def write(figures: Mapping[str, Figure], path: Path) -> None:
     """The same as JSON: figure -> {value, unit, goal, baseline}."""
     document = {name: asdict(figure) for name, figure in figures.items()}
     path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def read(path: Path) -> dict[str, Figure]:
+    """Figures as `write` wrote them."""
+    return {name: Figure(**entry) for name, entry in json.loads(path.read_text()).items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import FOUND, emit_json, emit_table
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table
 from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
@@ -68,12 +68,12 @@ def check(
         emit_json(answers)
     else:
         emit_table(
-            ("image", "verdict", "would", "reason"),
-            [(a["image"], a["verdict"], a["would"], a["reason"]) for a in answers],
+            ("image", "verdict", "would"),
+            [(a["image"], a["verdict"], a["would"]) for a in answers],
         )
         for a in answers:
-            if a["next_step"]:
-                click.echo(f"\n{a['image']}: {a['next_step']}")
+            click.echo("")
+            emit_facts([(cell(a["image"]), a["reason"]), ("  next step", a["next_step"])])
     if not all(a["allowed"] for a in answers):
         ctx.exit(FOUND)
 

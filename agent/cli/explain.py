@@ -15,7 +15,7 @@ from agent.cli.options import (
     findings_file,
     output_option,
 )
-from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, section
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, ran, section
 from agent.domain.errors import DockwardenError
 from agent.domain.verdict import Action
 from agent.errors import ControlUnavailable
@@ -105,10 +105,12 @@ def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": container.get("name"),
         "id": container.get("id"),
+        "image": container.get("claimed_reference"),
         "verdict": decision.get("verdict"),
         "reason": decision.get("reason"),
         "action": outcome.get("action"),
         "net": outcome.get("net"),
+        "ran_ms": outcome.get("ran_ms"),
         "at": record.get("at"),
         "nearest": None,
         "next_step": record.get("next_step"),
@@ -124,10 +126,11 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     times = answer.get("count") or 1
     again = f" ({times} times so far)" if isinstance(times, int) and times > 1 else ""
-    done = _DONE.get(told("action"), told("action"))
+    done = _done(told("action"), answer.get("ran_ms"))
     net = f", caught by the {told('net')} net" if told("net") else ""
     return [
         ("container", f"{cell(answer.get('name'))} ({told('id')[:12]})"),
+        ("image", told("image")),
         ("verdict", told("verdict")),
         ("reason", told("reason")),
         ("level", told("scope")),
@@ -137,6 +140,17 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("next step", told("next_step")),
         ("contact", told("contact")),
     ]
+
+
+def _done(action: str, ran_ms: object) -> str:
+    done = _DONE.get(action, action)
+    if action != Action.KILL or not isinstance(ran_ms, int | float):
+        return done
+    return (
+        "it was refused before its first instruction"
+        if ran_ms == 0
+        else f"{done} after {ran(ran_ms)}"
+    )
 
 
 def _nearest(nearest: object) -> str:

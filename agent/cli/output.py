@@ -73,6 +73,18 @@ def cell(value: object) -> str:
     return _BLANK if value is None or value == "" else printable(str(value))
 
 
+def counted(number: object, thing: str) -> str:
+    """`1 violation`, `2 violations`."""
+    return f"{cell(number)} {thing}{'' if number == 1 else 's'}"
+
+
+def ran(milliseconds: object) -> str:
+    """For how long user code ran: `never`, `3.2 ms` or `unknown`."""
+    if not isinstance(milliseconds, int | float):
+        return "unknown"
+    return "never" if milliseconds == 0 else f"{milliseconds:.1f} ms"
+
+
 def local_time(text: object) -> str:
     """An RFC 3339 instant in this machine's time zone, to the second; other text as it is."""
     try:

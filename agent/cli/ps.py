@@ -7,7 +7,7 @@ import click
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
 from agent.cli.output import emit_json, emit_table
 
-_COLUMNS = ("id", "name", "image", "state", "verdict", "action", "reason")
+_COLUMNS = ("id", "name", "image", "state", "verdict", "action")
 
 
 @click.command()
@@ -17,6 +17,7 @@ def ps(config_file: Path | None, output: str) -> None:
     """List the containers of this host with their verdicts.
 
     IMAGE is what was typed at the start; the verdict is on the image's digest, not on that name.
+    ACTION is what is done about the verdict; why is told by `dockwarden explain NAME`.
 
     \b
     Examples:

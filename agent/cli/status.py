@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, section
+from agent.cli.output import (
+    FOUND,
+    cell,
+    counted,
+    emit_facts,
+    emit_json,
+    local_time,
+    section,
+)
 
 Answer = Mapping[str, Any]
 
@@ -70,9 +78,10 @@ def _allowlist(allowlist: Answer) -> str:
     if allowlist.get("sequence") is None:
         return "none is trusted yet"
     signed = "signed" if allowlist.get("signed") else "unsigned"
+    origin = cell(allowlist.get("origin")).removesuffix(f", {signed}")
     return (
-        f"sequence {allowlist['sequence']}, {cell(allowlist.get('approvals'))} approvals, {signed},"
-        f" loaded {local_time(allowlist.get('loaded_at'))}, from {cell(allowlist.get('origin'))}"
+        f"sequence {allowlist['sequence']}, {counted(allowlist.get('approvals'), 'approval')},"
+        f" {signed}, loaded {local_time(allowlist.get('loaded_at'))}, from {origin}"
     )
 
 
@@ -85,10 +94,8 @@ def _gate(gate: Answer) -> str:
 def _brake(brake: Answer) -> str:
     if not brake.get("on"):
         return "off"
-    return (
-        f"ON since {local_time(brake.get('since'))}, after {cell(brake.get('kills'))} kills;"
-        " once you know why: dockwarden brake release"
-    )
+    since = f" since {local_time(brake['since'])}" if brake.get("since") else ""
+    return f"ON{since}; once you know why: sudo dockwarden brake release"
 
 
 def _containers(containers: Answer) -> str:
@@ -99,5 +106,6 @@ def _containers(containers: Answer) -> str:
 
 def _findings(findings: Answer) -> str:
     last = findings.get("last")
-    told = f"{cell(findings.get('violations'))} violations, {cell(findings.get('alarms'))} alarms"
-    return told + (f", the last {local_time(last)}" if last else "")
+    told = counted(findings.get("violations"), "violation")
+    told += f", {counted(findings.get('alarms'), 'alarm')} since the start"
+    return told + (f", the last violation {local_time(last)}" if last else "")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, findings_file, output_option
-from agent.cli.output import FOUND, emit_json, emit_table, local_time, note, section
+from agent.cli.output import FOUND, emit_json, emit_table, local_time, note, ran, section
 from agent.cli.since import parse_since
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Kind
@@ -149,14 +149,8 @@ def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
         row["verdict"],
         f"{row['action']} failed" if row["error"] else row["action"],
         row["net"],
-        _ran(row["ran_ms"]),
+        ran(row["ran_ms"]),
     )
-
-
-def _ran(milliseconds: object) -> str:
-    if not isinstance(milliseconds, int | float):
-        return "unknown"
-    return "never" if milliseconds == 0 else f"{milliseconds:.1f} ms"
 
 
 def _longest(one: Any, other: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent import __version__
@@ -138,7 +138,7 @@ class Answers:
             },
             "allowlist": self.allowlist(),
             "gate": {"standing": gate.standing, "reason": gate.reason},
-            "brake": {"on": self.enforcer.brake.on},
+            "brake": self._brake(),
             "containers": self.containers(),
             "findings": {
                 "violations": self.memory.violations,
@@ -147,6 +147,17 @@ class Answers:
                 "dropped": self.recorder.dropped,
             },
             "degraded": self.degraded(),
+        }
+
+    def _brake(self) -> dict[str, Any]:
+        brake, clock = self.enforcer.brake, self.enforcer.tools.clock
+        since = None
+        if brake.on_since is not None:
+            since = clock.now() - timedelta(seconds=clock.monotonic() - brake.on_since)
+        return {
+            "on": brake.on,
+            "since": since.isoformat() if since else None,
+            "kills": brake.refused_at,
         }
 
     def degraded(self) -> list[str]:

@@ -29,6 +29,7 @@ class Brake:
         self._limits = limits
         self._recent: deque[float] = deque()
         self.on_since: float | None = None
+        self.refused_at = 0  # kills within the window, those that were refused included
 
     @property
     def on(self) -> bool:
@@ -49,6 +50,7 @@ class Brake:
         share = total / max(running + len(self._recent), 1)
         if total > self._limits.kills or (total >= SHARE_FLOOR and share > self._limits.share):
             self.on_since = now
+            self.refused_at = total
             return False
         self._recent.extend([now] * wanted)
         return True
@@ -56,4 +58,5 @@ class Brake:
     def release(self) -> None:
         """Kill again: a person said so, or a new list arrived."""
         self.on_since = None
+        self.refused_at = 0
         self._recent.clear()

@@ -140,7 +140,9 @@ class Enforcer:
             return
         case.looking = True
         self.tools.work.submit(
-            lambda: self.tools.acts.look(case.id), lambda found: self._found(case, found)
+            lambda: self.tools.acts.look(case.id),
+            lambda found: self._found(case, found),
+            urgent=True,
         )
 
     def _found(self, case: Case, found: Container | DockwardenError | None) -> None:

@@ -17,8 +17,17 @@ T = TypeVar("T")
 class Work(Protocol):
     """How the loop's owner has slow work done."""
 
-    def submit(self, job: Callable[[], T], then: Callable[[T | DockwardenError], None]) -> None:
-        """Run `job` elsewhere; `then` gets its result, or its named error, on the loop."""
+    def submit(
+        self,
+        job: Callable[[], T],
+        then: Callable[[T | DockwardenError], None],
+        *,
+        urgent: bool = False,
+    ) -> None:
+        """Run `job` elsewhere; `then` gets its result, or its named error, on the loop.
+
+        An `urgent` job, for which a judgement waits, never queues behind those that are not.
+        """
         ...
 
 
@@ -48,12 +57,14 @@ class Loop:
         self,
         pool: Executor,
         *,
+        urgent: Executor | None = None,
         handle: Callable[[Any], None],
         tick: Callable[[], None],
         period: float = 1.0,
     ) -> None:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._pool = pool
+        self._urgent = urgent or pool
         self._handle = handle
         self._tick = tick
         self._period = period
@@ -74,8 +85,14 @@ class Loop:
         """End `run` after what is queued already."""
         self._queue.put(_Stop())
 
-    def submit(self, job: Callable[[], T], then: Callable[[T | DockwardenError], None]) -> None:
-        """Run `job` on the pool; `then` gets its result or its named error on the loop."""
+    def submit(
+        self,
+        job: Callable[[], T],
+        then: Callable[[T | DockwardenError], None],
+        *,
+        urgent: bool = False,
+    ) -> None:
+        """See `Work`."""
 
         def run() -> None:
             result: T | DockwardenError
@@ -88,7 +105,7 @@ class Loop:
                 return
             self.call(lambda: then(result))
 
-        self._pool.submit(run)
+        (self._urgent if urgent else self._pool).submit(run)
 
     def run(self) -> None:
         """Deliver until `stop`; raises what `crash` was given."""

@@ -78,6 +78,9 @@ class Holds:
         """Whether anything is held or being killed."""
         return bool(self._held)
 
+    def __contains__(self, path: str) -> bool:
+        return path in self._held
+
     def take(self, path: str, container_id: str, now: int, *, leftover: bool = False) -> None:
         """This cgroup is frozen and waits for an answer from now on."""
         self._held[path] = Hold(path, container_id, now, now + self._hold_for, leftover)

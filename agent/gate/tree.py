@@ -20,8 +20,9 @@ _UNWATCHED = -1  # no watch was left for it
 
 
 class Tree:
-    """`found(path, existing)` is called for each directory, parents first, at once as it appears;
-    `gone(path)` when it is removed. `roots` are relative to `mount` ("/" is all)."""
+    """`found(path, existing)` is called for each directory, parents first, at once as it appears,
+    now and then twice; `gone(path)` when it is removed. `roots` are relative to `mount`, "/" is
+    all of it."""
 
     def __init__(
         self,
@@ -56,12 +57,12 @@ class Tree:
             if mask & MOVED_FROM:
                 self._forget_below(path)
             if mask & (CREATE | DELETE | MOVED_FROM | MOVED_TO) and self._covers(path):
-                self._changed(path)
+                self._changed(path, came=bool(mask & (CREATE | MOVED_TO)))
 
     def rescan(self) -> None:
         """Compare all that is known with all that is there, after events were lost."""
         for path in list(self._watch):
-            self._changed(path)
+            self._changed(path, came=False)
         for path in list(self._watch):
             for child in children(path):
                 if child not in self._watch and self._covers(child):
@@ -90,12 +91,16 @@ class Tree:
     def _inside(self, path: str) -> bool:
         return any(f"{path}/".startswith(f"{root}/") for root in self._roots)
 
-    def _changed(self, path: str) -> None:
+    def _changed(self, path: str, *, came: bool) -> None:
         """A directory of this name came or went: find out which by looking at what is there."""
         known = self._watch.get(path)
         if known is not None:
             if known != _UNWATCHED and self._add(path) == known:
-                return  # the event was of an earlier one that bore the name
+                # The event may be of an earlier one of the name. But it may also be that we
+                # told of that earlier one, and that this one took its place before we watched.
+                if came and self._inside(path):
+                    self._found(path, False)
+                return
             self._forget(path)
         self._explore(path, existing=False)
 

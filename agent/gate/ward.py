@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TRIES = 5
 ALLOW, REPORT, DENY = "allow", "report", "deny"
 
 
@@ -49,13 +50,16 @@ class Ward:
                 return
         elif not self._engine.knows(container_id):
             return
+        if path in self._holds:
+            self._catch(path)  # told twice: another directory may have taken this one's place
+            return
         held: bool | None
         leftover = False
         if existing:
             held, leftover = self._adopt(path, container_id)
         else:
             held = self._is_to_hold(container_id, build_step) and self._catch(path)
-        if held is None:
+        if held is None or (not held and path in self._known):
             return
         self._known[path] = container_id
         self._say(f"birth {container_id} {held:d} {build_step:d} {0 if existing else now} {path}")
@@ -100,15 +104,20 @@ class Ward:
 
     def _catch(self, path: str) -> bool | None:
         """Freeze it; None when it vanished meanwhile, False when it could not be done."""
-        try:
-            self._freezer.freeze(path)
-        except OSError as error:
-            if is_gone(error) and not os.path.isdir(path):  # noqa: PTH112 - no pathlib here
-                return None
-            self.trouble = f"{path} cannot be frozen: {error.strerror}"
-            return False
-        self.trouble = ""
-        return True
+        for _ in range(_TRIES):
+            try:
+                self._freezer.freeze(path)
+            except OSError as error:
+                if is_gone(error):
+                    if not os.path.isdir(path):  # noqa: PTH112 - no pathlib here
+                        return None
+                    continue  # another directory of the name took its place
+                self.trouble = f"{path} cannot be frozen: {error.strerror}"
+                return False
+            self.trouble = ""
+            return True
+        self.trouble = f"{path} cannot be frozen: this kernel has no cgroup.freeze"
+        return False
 
     def _adopt(self, path: str, container_id: str) -> tuple[bool | None, bool]:
         """One from before (held, left over): frozen, not paused by people: a gate died over it.

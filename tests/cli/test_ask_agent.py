@@ -36,10 +36,12 @@ STATUS: dict[str, Any] = {
 REFUSED = {
     "name": "web",
     "id": "4f5a1c09" * 8,
+    "image": "registry.acme.example/web:1.3",
     "verdict": "unlisted",
     "reason": "Nobody approved this image.",
     "action": "kill",
     "net": "gate",
+    "ran_ms": None,
     "at": "2026-11-23T10:01:00+00:00",
     "nearest": ["registry.acme.example/web:1.2"],
     "next_step": "docker pull registry.acme.example/web:1.2",
@@ -73,7 +75,7 @@ def test_a_healthy_agent(host: Host) -> None:
         "28.5.2, cgroup v2 (systemd), containerd image store",
         "sequence 42, 7 approvals, unsigned",
         "3 running: 2 approved, 1 unlisted",
-        "1 violations, 0 alarms",
+        "1 violation, 0 alarms",
         "31.5 MiB",
     ):
         assert told in result.stdout
@@ -122,7 +124,7 @@ def test_ps_lists_in_columns_and_lets_no_control_character_pass(host: Host) -> N
     host.serve({"ps": lambda _: [row]})
     result = host.run("ps")
     header, line = result.stdout.splitlines()
-    assert header.split() == ["ID", "NAME", "IMAGE", "STATE", "VERDICT", "ACTION", "REASON"]
+    assert header.split() == ["ID", "NAME", "IMAGE", "STATE", "VERDICT", "ACTION"]
     assert line.startswith("a" * 12 + "  ") and line.isprintable()
     assert header.index("VERDICT") == line.index("unlisted")
     assert json.loads(host.run("ps", "-o", "json").stdout) == [row]
@@ -137,6 +139,15 @@ def test_explain_tells_the_refused_what_to_do(host: Host) -> None:
         assert told in result.stdout
     unknown = host.run("explain", "nobody")
     assert unknown.exit_code == 1 and "docker ps -a" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("ran_ms", "told"),
+    [(0.0, "it was refused before its first instruction"), (3.21, "it was killed after 3.2 ms")],
+)
+def test_explain_tells_whether_anything_ran(host: Host, ran_ms: float, told: str) -> None:
+    host.serve({"explain": lambda _: REFUSED | {"ran_ms": ran_ms}})
+    assert told in host.run("explain", "web").stdout
 
 
 def test_explain_of_what_runs_is_fine(host: Host) -> None:

@@ -21,6 +21,7 @@ RUNS = 50  # a side and hierarchy: 200 deaths in all
 
 AGENT = """
 import sys, time
+from agent.adapters.cgroup_gate import supervisor
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.ports import Birth, GateState, Ruling
 mount, root, version, engine, hold, answer = sys.argv[1:]
@@ -32,6 +33,7 @@ def sink(message):
         number = int(message.container_id[0], 16)
         if number < 12:
             gate.rule(message.container_id, Ruling.KILL if number % 2 else Ruling.THAW)
+supervisor._LONGEST_PAUSE = 0.1
 gate = CgroupGate(sink, roots=[root], freeze=True, hold_seconds=float(hold), mount=mount,
     on_timeout=Ruling(answer), engine_root=engine, cgroup_version=version, build_steps="deny")
 gate.start()
@@ -262,9 +264,9 @@ def test_emergency_thaw_by_hand(place: Cells) -> None:
     place.engine_knows(paused.id, paused=True)
     os.kill(link.pid, signal.SIGKILL)
     link.end()
+    where = ["--roots", place.root, "--engine-root", str(place.engine_root)]
     done = subprocess.run(
-        [sys.executable, "-m", "agent.gate", "thaw", "--roots", place.root]
-        + ["--engine-root", str(place.engine_root)],
+        [sys.executable, "-m", "agent.gate", "thaw", *where],
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,143 @@
+"""What the gate's contract needs from a host, simulated or real."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from agent.adapters.cgroup_gate import CgroupGate
+from agent.domain.digest import Digest
+from agent.domain.identity import ImageIdentity
+from agent.ports import Birth, Gate, GateMessage, GateState, Ruling, Settled
+from tests.fakes.gate import FakeGate
+from tests.fakes.host import FakeHost
+from tests.gate.cells import PATIENCE, Cell, Cells
+
+M = TypeVar("M", Birth, Settled, GateState)
+
+
+class GateYard(Protocol):
+    """A host and the gate over it."""
+
+    gate: Gate
+    heard: list[GateMessage]
+
+    def create(self) -> str:
+        """A container that has not started; returns its ID."""
+        ...
+
+    def start(self, container_id: str) -> None: ...
+
+    def ran(self, container_id: str) -> bool:
+        """Whether its user code ever ran."""
+        ...
+
+    def lives(self, container_id: str) -> bool:
+        """Whether its processes exist, frozen or not."""
+        ...
+
+    def time_is_up(self, container_id: str) -> None:
+        """Nobody answered for as long as a hold lasts."""
+        ...
+
+    def lose_gate_while(self, act: Callable[[], None]) -> None:
+        """The gate dies, something is done meanwhile, and the gate stands again."""
+        ...
+
+
+def hear(yard: GateYard, kind: type[M], container_id: str = "", nth: int = 1) -> M:
+    """The nth message of a kind (about a container); waits for it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        heard = [
+            message
+            for message in list(yard.heard)
+            if isinstance(message, kind)
+            and (isinstance(message, GateState) or message.container_id == container_id)
+        ]
+        if len(heard) >= nth:
+            return heard[nth - 1]
+        assert time.monotonic() < deadline, f"no {kind.__name__} {nth}: {yard.heard}"
+        time.sleep(0.002)
+
+
+class FakeGateYard:
+    """The simulated host."""
+
+    def __init__(self, *, freeze: bool, on_timeout: Ruling, hold_seconds: float) -> None:
+        self.host = FakeHost()
+        self.heard: list[GateMessage] = []
+        self.fake = FakeGate(self.host, self.heard.append, freeze=freeze, on_timeout=on_timeout)
+        self.gate: Gate = self.fake
+        self.hold_seconds = hold_seconds
+        self.host.load_image(ImageIdentity(Digest.of(b"any")), "any")
+        self.start = self.host.start
+        self.time_is_up = self.fake.timeout
+
+    def create(self) -> str:
+        return self.host.create("any", f"c{len(self.host.known)}")
+
+    def ran(self, container_id: str) -> bool:
+        return self.host.known[container_id].name in self.host.ran
+
+    def lives(self, container_id: str) -> bool:
+        return self.host.known[container_id].name in self.host.live
+
+    def lose_gate_while(self, act: Callable[[], None]) -> None:
+        self.fake.fall()
+        act()
+        self.fake.stand()
+
+    def close(self) -> None:
+        self.gate.close()
+
+
+class RealGateYard:
+    """Fake containers in real cgroups, and the gate's own process."""
+
+    def __init__(
+        self, place: Cells, *, freeze: bool, on_timeout: Ruling, hold_seconds: float
+    ) -> None:
+        self.place = place
+        self.heard: list[GateMessage] = []
+        self.real = CgroupGate(
+            self.heard.append,
+            roots=[place.root],
+            freeze=freeze,
+            hold_seconds=hold_seconds,
+            on_timeout=on_timeout,
+            engine_root=str(place.engine_root),
+            cgroup_version=place.version,
+            build_steps="deny",
+            mount=place.mount,
+        )
+        self.gate: Gate = self.real
+
+    def cell(self, container_id: str) -> Cell:
+        return next(cell for cell in self.place.cells if cell.id == container_id)
+
+    def create(self) -> str:
+        return self.place.cell().id
+
+    def start(self, container_id: str) -> None:
+        self.cell(container_id).appear()
+
+    def ran(self, container_id: str) -> bool:
+        return self.cell(container_id).ran
+
+    def lives(self, container_id: str) -> bool:
+        return not self.cell(container_id).dead
+
+    def time_is_up(self, container_id: str) -> None:
+        """It comes by itself."""
+
+    def lose_gate_while(self, act: Callable[[], None]) -> None:
+        pid = self.real.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+        act()
+        os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.gate.close()

@@ -1,0 +1,206 @@
+"""The contract of `ports.Gate`, on the simulated host and on real cgroups of both kinds."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.gate.mounts import hierarchies
+from agent.ports import Birth, GateState, Ruling, Settled
+from tests.contract.gate_yard import FakeGateYard, GateYard, RealGateYard, hear
+from tests.gate.cells import await_, cells
+
+MakeYard = Callable[..., GateYard]
+
+
+@pytest.fixture(params=["fake", "v1", "v2"])
+def make_yard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeYard]:
+    """Makes one yard with a standing gate; closes it."""
+    given: dict[str, Any] = {"freeze": True, "on_timeout": Ruling.THAW, "hold_seconds": 30.0}
+    made: list[FakeGateYard | RealGateYard] = []
+
+    def begin(yard: FakeGateYard | RealGateYard) -> GateYard:
+        made.append(yard)
+        yard.gate.start()
+        assert hear(yard, GateState).standing
+        return yard
+
+    if request.param == "fake":
+        yield lambda **settings: begin(FakeGateYard(**(given | settings)))
+        made[0].close()
+        return
+    version = request.param[1:]
+    if os.geteuid() != 0:
+        pytest.skip("needs root: cgroups are made and frozen")
+    if version not in hierarchies(Path("/proc/self/mountinfo").read_text()):
+        pytest.skip(f"this machine has no cgroup {request.param} hierarchy that freezes")
+    with cells(version, tmp_path) as place:
+        yield lambda **settings: begin(RealGateYard(place, **(given | settings)))
+        made[0].close()
+
+
+def started(yard: GateYard) -> str:
+    container_id = yard.create()
+    yard.start(container_id)
+    return container_id
+
+
+@pytest.mark.parametrize("by", ["rule", "admit"])
+def test_unjudged_is_held_until_it_may_run(make_yard: MakeYard, by: str) -> None:
+    yard = make_yard()
+    one = started(yard)
+    birth = hear(yard, Birth, one)
+    assert birth.held and not birth.build_step
+    assert yard.lives(one) and not yard.ran(one)
+    yard.gate.admit(one) if by == "admit" else yard.gate.rule(one, Ruling.THAW)
+    settled = hear(yard, Settled, one)
+    assert (settled.ruling, settled.unanswered) == (Ruling.THAW, False)
+    await_(lambda: yard.ran(one), "it ran")
+
+
+@pytest.mark.parametrize("by", ["rule", "refuse"])
+def test_unjudged_is_held_until_it_is_killed(make_yard: MakeYard, by: str) -> None:
+    yard = make_yard()
+    one = started(yard)
+    assert hear(yard, Birth, one).held
+    yard.gate.refuse(one) if by == "refuse" else yard.gate.rule(one, Ruling.KILL)
+    settled = hear(yard, Settled, one)
+    assert (settled.ruling, settled.unanswered) == (Ruling.KILL, False)
+    await_(lambda: not yard.lives(one), "it died")
+    assert not yard.ran(one)
+
+
+def test_admitted_before_is_not_held(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = yard.create()
+    yard.gate.admit(one)
+    yard.start(one)
+    assert not hear(yard, Birth, one).held
+    await_(lambda: yard.ran(one), "it ran")
+    assert not [message for message in yard.heard if isinstance(message, Settled)]
+
+
+def test_refused_before_dies_at_birth(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = yard.create()
+    yard.gate.refuse(one)
+    yard.start(one)
+    assert hear(yard, Birth, one).held
+    assert hear(yard, Settled, one).ruling is Ruling.KILL
+    await_(lambda: not yard.lives(one), "it died")
+    assert not yard.ran(one)
+
+
+def test_the_last_word_before_birth_counts(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one, other = yard.create(), yard.create()
+    yard.gate.admit(one)
+    yard.gate.refuse(one)
+    yard.gate.refuse(other)
+    yard.gate.admit(other)
+    yard.start(one)
+    yard.start(other)
+    assert hear(yard, Settled, one).ruling is Ruling.KILL
+    assert not hear(yard, Birth, other).held
+
+
+def test_forgotten_is_held_again(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one, other = yard.create(), yard.create()
+    for each in (one, other):
+        yard.gate.admit(each)
+    yard.gate.forget(one)
+    yard.start(one)
+    assert hear(yard, Birth, one).held
+    yard.gate.forget()
+    yard.start(other)
+    assert hear(yard, Birth, other).held
+
+
+def test_the_first_answer_to_a_hold_counts(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = started(yard)
+    hear(yard, Birth, one)
+    yard.gate.rule(one, Ruling.KILL)
+    yard.gate.rule(one, Ruling.THAW)
+    hear(yard, Settled, one)
+    await_(lambda: not yard.lives(one), "it died")
+    assert not yard.ran(one)
+    assert [m.ruling for m in yard.heard if isinstance(m, Settled)] == [Ruling.KILL]
+
+
+def test_left_alone_stays_as_it_is(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = started(yard)
+    hear(yard, Birth, one)
+    yard.gate.rule(one, Ruling.LEAVE)
+    assert hear(yard, Settled, one).ruling is Ruling.LEAVE
+    assert yard.lives(one) and not yard.ran(one)
+
+
+@pytest.mark.parametrize("answer", [Ruling.THAW, Ruling.KILL])
+def test_time_is_up(make_yard: MakeYard, answer: Ruling) -> None:
+    yard = make_yard(on_timeout=answer, hold_seconds=0.3)
+    one = started(yard)
+    hear(yard, Birth, one)
+    yard.time_is_up(one)
+    settled = hear(yard, Settled, one)
+    assert (settled.ruling, settled.unanswered) == (answer, True)
+    await_(lambda: yard.ran(one) or not yard.lives(one), "the answer was carried out")
+    assert yard.ran(one) == (answer is Ruling.THAW)
+
+
+def test_close_answers_for_those_held(make_yard: MakeYard) -> None:
+    yard = make_yard(on_timeout=Ruling.KILL)
+    one = started(yard)
+    hear(yard, Birth, one)
+    yard.gate.close()
+    settled = hear(yard, Settled, one)
+    assert (settled.ruling, settled.unanswered) == (Ruling.KILL, True)
+    await_(lambda: not yard.lives(one), "it died")
+    assert not yard.ran(one)
+
+
+def test_watching_only(make_yard: MakeYard) -> None:
+    yard = make_yard(freeze=False)
+    one = started(yard)
+    birth = hear(yard, Birth, one)
+    assert not birth.held and yard.gate.cgroup(one) == birth.cgroup
+    await_(lambda: yard.ran(one), "it ran")
+
+
+def test_cgroup_is_known_from_birth(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = yard.create()
+    assert yard.gate.cgroup(one) is None
+    yard.start(one)
+    birth = hear(yard, Birth, one)
+    assert yard.gate.cgroup(one) == birth.cgroup
+
+
+@pytest.mark.parametrize("ruling", [Ruling.THAW, Ruling.KILL])
+def test_no_ruling_is_lost_when_the_gate_dies(make_yard: MakeYard, ruling: Ruling) -> None:
+    yard = make_yard()
+    one = started(yard)
+    assert hear(yard, Birth, one).held
+    yard.lose_gate_while(lambda: yard.gate.rule(one, ruling))
+    assert not hear(yard, GateState, nth=2).standing
+    settled = hear(yard, Settled, one)
+    assert (settled.ruling, settled.unanswered) == (ruling, False)
+    assert hear(yard, GateState, nth=3).standing
+    await_(lambda: yard.ran(one) or not yard.lives(one), "the ruling was carried out")
+    assert yard.ran(one) == (ruling is Ruling.THAW)
+
+
+def test_held_when_the_gate_dies_is_told_again(make_yard: MakeYard) -> None:
+    yard = make_yard()
+    one = started(yard)
+    hear(yard, Birth, one)
+    yard.lose_gate_while(lambda: None)
+    assert hear(yard, Birth, one, nth=2).held
+    assert hear(yard, GateState, nth=3).standing
+    assert yard.lives(one) and not yard.ran(one)
+    yard.gate.rule(one, Ruling.THAW)
+    await_(lambda: yard.ran(one), "it ran")

@@ -1,0 +1,147 @@
+"""A cgroup gate over the simulated host; it settles at once what the real one settles in ms."""
+
+from collections.abc import Callable
+
+from agent.ports import Birth, GateMessage, GateState, Ruling, Settled
+from tests.fakes.host import FakeHost, Fate
+
+
+class FakeGate:
+    """`ports.Gate`. `held` is what is frozen now; the first answer to a hold counts.
+
+    `freeze` False only watches. `timeout` stands for the end of a hold's time, `fall` and `stand`
+    for the death of the gate's process and its successor, which finds what is still frozen.
+    """
+
+    def __init__(
+        self,
+        host: FakeHost,
+        sink: Callable[[GateMessage], None],
+        *,
+        freeze: bool = True,
+        on_timeout: Ruling = Ruling.THAW,
+    ) -> None:
+        self._host, self._sink = host, sink
+        self._freeze, self._on_timeout = freeze, on_timeout
+        self._admitted: set[str] = set()
+        self._refused: set[str] = set()
+        self._rulings: dict[str, Ruling] = {}
+        self._paths: dict[str, str] = {}
+        self.held: dict[str, float] = {}
+        self.standing = False
+        host.born = self._born
+
+    def start(self) -> None:
+        """See `ports.Gate`."""
+        self.stand()
+
+    def admit(self, container_id: str) -> None:
+        """See `ports.Gate`; thaws it if it is held."""
+        self._refused.discard(container_id)
+        self._admitted.add(container_id)
+        self._answer(container_id, Ruling.THAW)
+
+    def refuse(self, container_id: str) -> None:
+        """See `ports.Gate`; kills it if it is held."""
+        self._admitted.discard(container_id)
+        self._refused.add(container_id)
+        self._answer(container_id, Ruling.KILL)
+
+    def rule(self, container_id: str, ruling: Ruling) -> None:
+        """See `ports.Gate`; kept for the next gate if this one fell."""
+        if container_id in self.held:
+            self._rulings.setdefault(container_id, ruling)
+        self._answer(container_id, ruling)
+
+    def forget(self, container_id: str | None = None) -> None:
+        """See `ports.Gate`."""
+        for said in (self._admitted, self._refused):
+            said.intersection_update(() if container_id is None else said - {container_id})
+
+    def cgroup(self, container_id: str) -> str | None:
+        """See `ports.Gate`."""
+        return self._paths.get(container_id)
+
+    def close(self) -> None:
+        """See `ports.Gate`."""
+        for container_id in list(self.held):
+            self.timeout(container_id)
+        self.standing = False
+
+    # What befalls it.
+
+    def timeout(self, container_id: str) -> None:
+        """Nobody answered in time."""
+        if container_id in self.held:
+            self._settle(container_id, self._on_timeout, unanswered=True)
+
+    def fall(self, reason: str = "its process was killed") -> None:
+        """It dies; what it held stays frozen."""
+        if self.standing:
+            self.standing = False
+            self._sink(GateState(False, reason))
+
+    def stand(self) -> None:
+        """It stands (again): first it tells of what it found frozen."""
+        if self.standing:
+            return
+        self.standing = True
+        self.notice_ends()
+        for container_id in list(self.held):
+            self._tell_birth(container_id, held=True)
+            if ruling := self._known_answer(container_id):
+                self._settle(container_id, ruling)
+        self._sink(GateState(True))
+
+    def notice_ends(self) -> None:
+        """Cgroups of held containers that are gone: the engine went down or removed them."""
+        for container_id in list(self.held):
+            one = self._host.known.get(container_id)
+            if self.standing and (one is None or not one.held):
+                self._settle(container_id, Ruling.LEAVE, unanswered=True)
+
+    def hold_paused(self, container_id: str) -> None:
+        """It finds one frozen by people's own pause and cannot know that."""
+        self.held[container_id] = self._host.clock.monotonic()
+        self._tell_birth(container_id, held=True)
+
+    # Inside
+
+    def _born(self, container_id: str) -> Fate:
+        if not self.standing:
+            return Fate.RUN
+        self.notice_ends()
+        if not self._freeze or container_id in self._admitted:
+            self._tell_birth(container_id, held=False)
+            return Fate.RUN
+        self.held[container_id] = self._host.clock.monotonic()
+        self._tell_birth(container_id, held=True)
+        if container_id in self._refused:
+            self._settle(container_id, Ruling.KILL)
+            return Fate.KILL
+        return Fate.HOLD
+
+    def _tell_birth(self, container_id: str, *, held: bool) -> None:
+        path = self._paths[container_id] = f"/docker/{container_id}"
+        born_ns = int(self._host.clock.monotonic() * 1e9)
+        self._sink(Birth(container_id, path, held, born_ns))
+
+    def _known_answer(self, container_id: str) -> Ruling | None:
+        if container_id in self._rulings:
+            return self._rulings[container_id]
+        if container_id in self._refused:
+            return Ruling.KILL
+        return Ruling.THAW if container_id in self._admitted else None
+
+    def _answer(self, container_id: str, ruling: Ruling) -> None:
+        if self.standing and container_id in self.held:
+            self._settle(container_id, ruling)
+
+    def _settle(self, container_id: str, ruling: Ruling, *, unanswered: bool = False) -> None:
+        held_ms = (self._host.clock.monotonic() - self.held.pop(container_id)) * 1000
+        self._rulings.pop(container_id, None)
+        if ruling is Ruling.THAW:
+            self._host.thaw(container_id)
+        elif ruling is Ruling.KILL:
+            self._host.kernel_kill(container_id)
+        self._sink(Settled(container_id, ruling, held_ms, unanswered))
