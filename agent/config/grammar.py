@@ -1,19 +1,26 @@
 """The sorts of text and numbers a key may hold; each refuses in words; knows no key."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from agent.config.values import FILE_SCHEME
+from agent.config.values import FILE_SCHEME, LAYERS
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
 from agent.domain.verdict import Net
 
 # sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)); `.new` is added to replace it.
 LONGEST_SOCKET_PATH = 103
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_SERVICE = re.compile(
+    rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{{1,5}})(?:/(?:tcp|udp))?"
+)
 
 
 def _wrong(problem: str) -> PydanticCustomError:
@@ -73,6 +80,43 @@ def _socket(text: str) -> str:
     return text
 
 
+def _mirror(text: str) -> str:
+    """Engines take a mirror only at the root of a host (docs.docker.com, registry mirrors)."""
+    if not text:
+        return text
+    parts = urlsplit(text)
+    try:
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _wrong("has no valid port") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _wrong("is no address of a registry")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise _wrong("has a path, which engines refuse in a mirror")
+    if parts.username or parts.password:
+        raise _wrong("holds credentials; use docker login")
+    return text.rstrip("/")
+
+
+def _service(text: str) -> str:
+    match = _SERVICE.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise _wrong("is no host:port, host:port/tcp or host:port/udp")
+    return text
+
+
+def _name(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise _wrong("is no host name")
+    return text.lower()
+
+
+def _layer(text: str) -> str:
+    if text not in LAYERS:
+        raise _wrong("is no layer of the lockdown")
+    return text
+
+
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)]
 Hold = Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
@@ -87,3 +131,8 @@ ContentDigest = Annotated[Digest, BeforeValidator(_digest)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Nets = Annotated[frozenset[Annotated[Net, BeforeValidator(_net)]], Field(min_length=1)]
 Roots = Annotated[tuple[Path, ...], Field(min_length=1)]
+Paths = tuple[Path, ...]
+Mirror = Annotated[str, AfterValidator(_mirror)]
+Services = tuple[Annotated[str, AfterValidator(_service)], ...]
+Names = tuple[Annotated[str, AfterValidator(_name)], ...]
+Layers = tuple[Annotated[str, AfterValidator(_layer)], ...]

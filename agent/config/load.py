@@ -20,9 +20,12 @@ from agent.config.values import (
     BrakeConfig,
     Config,
     ControlConfig,
+    EgressConfig,
     EnforcementConfig,
     EngineConfig,
     GateConfig,
+    LockdownConfig,
+    RegistryConfig,
     ReportsConfig,
 )
 from agent.domain.allowlist import Exemption
@@ -113,6 +116,9 @@ def _config(model: Tables) -> Config:
         gate=GateConfig(**dict(model.gate)),
         brake=BrakeConfig(**dict(model.brake)),
         reports=ReportsConfig(**dict(model.reports)),
+        registry=RegistryConfig(**dict(model.registry)),
+        lockdown=LockdownConfig(**dict(model.lockdown)),
+        egress=EgressConfig(**dict(model.egress)),
         control=ControlConfig(**dict(model.control)),
     )
 

@@ -137,6 +137,41 @@ class ReportsTable(Table):
     max_megabytes: grammar.Count = _key(_DEFAULT.reports.max_megabytes, "a whole number from 1")
 
 
+class RegistryTable(Table):
+    """`[registry]`"""
+
+    mirror: grammar.Mirror = _key(
+        _DEFAULT.registry.mirror, 'the private registry\'s root, such as "https://images.acme.test"'
+    )
+    ca_file: grammar.Text = _key(_DEFAULT.registry.ca_file, "an absolute path, or empty")
+
+
+class LockdownTable(Table):
+    """`[lockdown]`"""
+
+    layers: grammar.Layers = _key(
+        _DEFAULT.lockdown.layers, 'a list of "daemon.json", "files", "firewall"'
+    )
+    live_restore: grammar.Flag = _key(_DEFAULT.lockdown.live_restore, "true or false")
+    check_seconds: grammar.Seconds = _key(_DEFAULT.lockdown.check_seconds, _SECONDS)
+    heals: grammar.Count = _key(_DEFAULT.lockdown.heals, "a whole number from 1")
+    heal_seconds: grammar.Seconds = _key(_DEFAULT.lockdown.heal_seconds, _SECONDS)
+    backup_dir: grammar.Path = _key(_DEFAULT.lockdown.backup_dir, "an absolute path")
+
+
+class EgressTable(Table):
+    """`[egress]`"""
+
+    allow: grammar.Services = _key(
+        _DEFAULT.egress.allow, 'a list of services such as "ntp.acme.test:123/udp"'
+    )
+    known_registries: grammar.Names = _key(_DEFAULT.egress.known_registries, "a list of host names")
+    engine_cgroups: grammar.Paths = _key(
+        _DEFAULT.egress.engine_cgroups,
+        'a list of cgroups, such as ["/system.slice/docker.service"]',
+    )
+
+
 class ControlTable(Table):
     """`[control]`"""
 
@@ -160,6 +195,9 @@ class Tables(BaseSettings):
     gate: GateTable = Field(default_factory=GateTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
     reports: ReportsTable = Field(default_factory=ReportsTable)
+    registry: RegistryTable = Field(default_factory=RegistryTable)
+    lockdown: LockdownTable = Field(default_factory=LockdownTable)
+    egress: EgressTable = Field(default_factory=EgressTable)
     control: ControlTable = Field(default_factory=ControlTable)
 
     @classmethod

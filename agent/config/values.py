@@ -12,6 +12,7 @@ from agent.domain.allowlist import Exemption
 from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
 
 FILE_SCHEME = "file:"
+LAYERS = ("daemon.json", "files", "firewall")
 
 
 class LogLevel(StrEnum):
@@ -154,7 +155,7 @@ class LockdownConfig:
     enforce; in observe mode drift is only reported). More than `heals` heals of one layer within
     `heal_seconds` are a fight with somebody else: reported and not fought for ever."""
 
-    layers: tuple[str, ...] = ("daemon.json", "files", "firewall")
+    layers: tuple[str, ...] = LAYERS
     live_restore: bool = False
     check_seconds: float = 60.0
     heals: int = 10
