@@ -23,3 +23,7 @@ class InvalidReference(DockwardenError):
 
 class InvalidAllowlist(DockwardenError):
     """The document is no allowlist of the published schema."""
+
+
+class InvalidFile(DockwardenError):
+    """Somebody else's file is not what its format demands; nothing was changed."""

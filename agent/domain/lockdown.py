@@ -45,11 +45,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How one layer differs from what it should be; `blocked` says why it cannot be mended."""
+    """How one layer differs from what it should be; `blocked` says why it cannot be mended.
+
+    `notes` are not ours to change: they are reported, never mended, and count as no drift.
+    """
 
     layer: str
     differences: tuple[Difference, ...] = ()
     blocked: str = ""
+    notes: tuple[Difference, ...] = ()
 
     @property
     def none(self) -> bool:
