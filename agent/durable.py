@@ -5,28 +5,45 @@ fsyncs leaves empty or mixed files after a power cut.
 """
 
 import contextlib
+import glob
 import os
 import stat
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 _ASIDE = ".aside"
+_ASIDE_NAME = f".*{_ASIDE}"  # process and thread
 
 
-def write_file(path: str | Path, data: bytes, *, mode: int = 0o640) -> None:
+def write_file(
+    path: str | Path,
+    data: bytes,
+    *,
+    mode: int = 0o640,
+    owner: tuple[int, int] | None = None,
+    attributes: Mapping[str, bytes] | None = None,
+    before_switch: Callable[[], None] | None = None,
+) -> None:
     """Replace the file's content at once: whoever reads sees the old or the new, whole.
 
-    `mode` is set whatever the umask. A symbolic link at `path` is replaced, not followed. Raises
-    `OSError`, and then the old content stands.
+    `mode` is set whatever the umask; `owner` is (uid, gid); `attributes` are extended ones. A
+    symbolic link at `path` is replaced, not followed. `before_switch` runs when all is written
+    and may refuse by raising. Raises `OSError` or what that raised; then the old content stands.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}{_ASIDE}")
+    switched = False
     try:
-        _write_new(aside, data, mode)
+        _write_new(aside, data, mode, owner, attributes or {})
+        if before_switch:
+            before_switch()
         aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
-        raise
+        switched = True
+    finally:
+        if not switched:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                aside.unlink(missing_ok=True)
     sync_directory(path.parent)
 
 
@@ -65,9 +82,11 @@ def make_directory(path: str | Path, *, mode: int = 0o750) -> None:
     sync_directory(path.parent)
 
 
-def remove_leftovers(directory: str | Path) -> int:
-    """Remove what killed writers left aside; returns how many. For the only writer's start."""
-    leftovers = list(Path(directory).glob(f".*{_ASIDE}"))
+def remove_leftovers(directory: str | Path, name: str = "*") -> int:
+    """Remove what killed writers (of the file `name`) left aside; returns how many. For the only
+    writer's start."""
+    pattern = glob.escape(name) if name != "*" else name
+    leftovers = list(Path(directory).glob(f".{pattern}{_ASIDE_NAME}"))
     for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     return len(leftovers)
@@ -82,13 +101,23 @@ def sync_directory(path: str | Path) -> None:
         os.close(descriptor)
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
+def _write_new(
+    path: Path,
+    data: bytes,
+    mode: int,
+    owner: tuple[int, int] | None,
+    attributes: Mapping[str, bytes],
+) -> None:
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
     try:
         _write_all(descriptor, data)
-        os.fchmod(descriptor, mode)
+        if owner:
+            os.fchown(descriptor, *owner)
+        os.fchmod(descriptor, mode)  # after the owner, whose change drops bits
+        for name, value in attributes.items():
+            os.setxattr(descriptor, name, value)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -103,6 +103,14 @@ def neutralized(merge: Merge, restored: bytes | None) -> bytes | None:
     return None if text == before else text.encode()
 
 
+def combined(old: Merge, new: Merge) -> Merge:
+    """What taking back has to know after `new` was merged into what `old` had made."""
+    if not (isinstance(old, Keys) and isinstance(new, Keys)):
+        return new
+    paths = {edit.path for edit in new.edits}
+    return Keys((*new.edits, *(edit for edit in old.edits if edit.path not in paths)))
+
+
 def to_record(merge: Merge) -> dict[str, Any]:
     """As plain JSON, for `from_record`."""
     match merge:
@@ -186,7 +194,7 @@ def _type(value: Any) -> str:
 
 
 def _without_block(text: str) -> str:
-    """The text without our block and without the line end that was added before it."""
+    """The text without our block."""
     begin = text.find(BEGIN)
     if begin < 0:
         return text

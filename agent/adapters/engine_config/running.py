@@ -1,0 +1,205 @@
+"""The engine that runs: its process, command line, reload, validation and its own word.
+
+It is found through its socket: the kernel names the process that listens there. Where systemd
+does that for the engine (socket activation), it is the one dockerd in our process namespace.
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import EngineUnavailable, LayerFailed
+
+if TYPE_CHECKING:
+    import psutil
+
+DEFAULT_FILE = "/etc/docker/daemon.json"
+_POLL_S = 0.02
+_VALIDATE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineWord:
+    """What the engine itself says of the settings that are ours; mirrors end in a slash."""
+
+    mirrors: tuple[str, ...]
+    live_restore: bool
+
+
+class RunningEngine:
+    """One dockerd behind a unix socket. `timeout` (seconds) bounds each question, and how long a
+    reload may take to show."""
+
+    def __init__(self, socket_path: str, *, timeout: float = 10.0) -> None:
+        self._socket, self._timeout = socket_path, timeout
+
+    def running(self) -> bool:
+        """Whether something listens on the socket."""
+        try:
+            self._connected().close()
+        except OSError:
+            return False
+        return True
+
+    def arguments(self) -> Sequence[str]:
+        """Its command line; empty when its process cannot be found."""
+        process = self._process()
+        return _gone_as(process.cmdline, []) if process else []
+
+    def config_file(self) -> str:
+        """The file that it reads, from its command line."""
+        process = self._process()
+        named = flag_value(_gone_as(process.cmdline, []), "--config-file") if process else None
+        if process is None or named is None:
+            return DEFAULT_FILE
+        return str(Path(_gone_as(process.cwd, "/")) / named)
+
+    def word(self) -> EngineWord:
+        """Its own word. Raises `EngineUnavailable`."""
+        info = self._info()
+        registries = info.get("RegistryConfig") or {}
+        mirrors = registries.get("Mirrors") or ()
+        return EngineWord(tuple(map(str, mirrors)), info.get("LiveRestoreEnabled") is True)
+
+    def reload(self, wanted: EngineWord) -> bool:
+        """Make it read its file, and wait until its word is `wanted`; False when that does not
+        come. A failed reload emits no event and changes nothing, so its word is asked for.
+        Raises `LayerFailed` when it cannot be told, `EngineUnavailable` when it is silent."""
+        import psutil
+
+        process = self._process()
+        if process is None:
+            raise LayerFailed(
+                f"no dockerd process was found behind {self._socket}",
+                hint="let it read its file: systemctl reload docker",
+            )
+        try:
+            process.send_signal(signal.SIGHUP)  # checks that the pid was not given to another
+        except psutil.Error as error:
+            raise LayerFailed(
+                f"dockerd {process.pid} cannot be told to reload: {error}",
+                hint="the agent needs CAP_KILL; or: systemctl reload docker",
+            ) from error
+        end = time.monotonic() + self._timeout
+        while self.word() != wanted:
+            if time.monotonic() > end:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def objection(self, file: Path) -> str:
+        """What the engine's own check says against a file; empty: nothing, or it has none
+        (before 23.0), or its program cannot be run from here."""
+        process = self._process()
+        program = _gone_as(process.exe, "") if process else ""
+        if not program or not os.access(program, os.X_OK):
+            return ""
+        try:
+            done = subprocess.run(
+                [program, "--validate", "--config-file", str(file)],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=_VALIDATE_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        said = (done.stderr + done.stdout).decode(errors="replace").strip()
+        if done.returncode == 0 or "unknown flag: --validate" in said:
+            return ""
+        return said.replace(str(file), "the new file") or f"exit status {done.returncode}"
+
+    def _process(self) -> "psutil.Process | None":
+        import psutil
+
+        try:
+            with self._connected() as connection:
+                size = struct.calcsize("3i")
+                peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+            process = psutil.Process(struct.unpack("3i", peer)[0])
+            if process.name() == "dockerd":
+                return process
+        except (OSError, psutil.Error, ValueError):
+            return None
+        return _only_dockerd()
+
+    def _connected(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(self._timeout)
+        try:
+            connection.connect(self._socket)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+    def _info(self) -> dict[str, Any]:
+        client = HTTPConnection("docker", timeout=self._timeout)
+        try:
+            client.sock = self._connected()
+            client.request("GET", "/info")
+            answer = client.getresponse()
+            content = json.loads(answer.read())
+        except (OSError, HTTPException, ValueError) as error:
+            raise EngineUnavailable(
+                f"{self._socket} does not answer: {error}",
+                hint="is the engine running? See: systemctl status docker",
+            ) from error
+        finally:
+            client.close()
+        if answer.status != 200 or not isinstance(content, dict):
+            raise EngineUnavailable(
+                f"{self._socket} answers /info with status {answer.status}",
+                hint="see: journalctl -u docker",
+            )
+        return content
+
+
+def flag_value(arguments: Sequence[str], flag: str) -> str | None:
+    """The last value of a flag, written `--flag=value` or `--flag value`; None when absent."""
+    found = None
+    for index, argument in enumerate(arguments):
+        if argument.startswith(f"{flag}="):
+            found = argument.partition("=")[2]
+        elif argument == flag:
+            found = arguments[index + 1] if index + 1 < len(arguments) else ""
+    return found
+
+
+def _only_dockerd() -> "psutil.Process | None":
+    """The one dockerd of our own process namespace, if it is one."""
+    import psutil
+
+    here = _namespace("self")
+    found = [
+        process
+        for process in psutil.process_iter(["name"])
+        if process.info["name"] == "dockerd" and _namespace(process.pid) == here
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _namespace(process: int | str) -> str:
+    try:
+        return str(Path(f"/proc/{process}/ns/pid").readlink())
+    except OSError:  # it has ended
+        return ""
+
+
+def _gone_as(ask: Any, default: Any) -> Any:
+    """What psutil answers, or the default when the process has ended meanwhile."""
+    import psutil
+
+    try:
+        return ask()
+    except psutil.Error:
+        return default
