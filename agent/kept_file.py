@@ -212,6 +212,7 @@ def write(path: Path, state: FileState, stamp: tuple[int, ...] | None) -> None:
             if path.parent.is_dir():
                 durable.sync_directory(path.parent)
             return
+        durable.make_directory(path.parent, mode=0o755)
         _remove_leftovers(path)
         durable.write_file(
             path,

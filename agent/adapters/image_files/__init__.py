@@ -1,0 +1,6 @@
+"""The files by which other programs than the Docker Engine decide where images come from."""
+
+from agent.adapters.image_files.layer import ImageFilesLayer
+from agent.adapters.image_files.tools import ToolFile, tool_files
+
+__all__ = ["ImageFilesLayer", "ToolFile", "tool_files"]

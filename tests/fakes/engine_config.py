@@ -1,0 +1,74 @@
+"""An engine as the daemon.json layer meets it: it reads a file on reload and keeps what is absent.
+
+Its manners are those measured on Docker 20.10 to 28.5 (absent keys keep their value, a bad file
+changes nothing and says nothing).
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.adapters.engine_config.running import EngineWord
+from agent.errors import EngineUnavailable
+
+
+class FakeEngine:
+    """`running`'s twin: `mirrors` and `live` are what it uses now."""
+
+    def __init__(self, file: Path, *, argv: Sequence[str] = ("dockerd",)) -> None:
+        self.file, self.argv = file, argv
+        self.up, self.refuses_paths, self.validates = True, False, ""
+        self.mirrors: tuple[str, ...] = ()
+        self.live = False
+        self.reloads = 0
+        if file.exists():
+            self.read()
+
+    def running(self) -> bool:
+        """Whether it is up."""
+        return self.up
+
+    def arguments(self) -> Sequence[str]:
+        """Its command line."""
+        return self.argv if self.up else ()
+
+    def config_file(self) -> str:
+        """The file that it reads."""
+        return str(self.file)
+
+    def word(self) -> EngineWord:
+        """What it uses."""
+        if not self.up:
+            raise EngineUnavailable("it is down")
+        return EngineWord(self.mirrors, self.live)
+
+    def reload(self, wanted: EngineWord) -> bool:
+        """Read the file; whether that led to `wanted`."""
+        self.reloads += 1
+        self.read()
+        return self.word() == wanted
+
+    def objection(self, file: Path) -> str:
+        """What `dockerd --validate` would say."""
+        json.loads(file.read_bytes().decode("utf-8-sig"))
+        return self.validates
+
+    def read(self) -> None:
+        """What SIGHUP does."""
+        try:
+            text = self.file.read_bytes().decode("utf-8-sig")
+            found = json.loads(text) if text.strip() else {}
+        except (OSError, ValueError):
+            return
+        mirrors = found.get("registry-mirrors")
+        if mirrors is not None:
+            if self.refuses_paths and any(m.split("://")[1].strip("/").count("/") for m in mirrors):
+                return
+            self.mirrors = tuple(f"{mirror.rstrip('/')}/" for mirror in mirrors)
+        if found.get("live-restore") is not None:
+            self.live = bool(found["live-restore"])
+
+    def restart(self) -> None:
+        """Start anew: what is absent is the default."""
+        self.mirrors, self.live = (), False
+        self.read()
