@@ -125,9 +125,20 @@ class FirewallProcess:
             self._channel.say(f"done {number}")
 
     def _apply(self) -> None:
-        self._wanted = self._existing(self._next)
-        self._install(self._wanted)
-        self._firewall.verify(self._wanted, self._bridges, self._bound)
+        """Either it is installed and verified, or what stood before stands."""
+        before, wanted = self._wanted, self._existing(self._next)
+        fresh = self._firewall.tables.shape(INET, TABLE).flags < 0
+        self._wanted = wanted
+        try:
+            self._install(wanted)
+            self._firewall.verify(wanted, self._bridges, self._bound)
+        except (Refused, OSError):
+            self._wanted = before
+            if fresh:
+                self._firewall.remove()
+            elif before is not None:
+                self._told(self._reinstall(before))
+            raise
         self._tally.start(self._counters())
         self._firewall.trim()
         self._tell_notices()
@@ -165,6 +176,8 @@ class FirewallProcess:
         ids = self._engines.follow(wanted.engines)
         for words in self._firewall.faults(wanted):
             self._channel.say(f"fault {words}")
+        for path in ids:
+            self._channel.say(f"engine {path}")
         for line in installed(self._firewall.tables, ids):
             self._channel.say(f"is {line}")
         if self._wanted is not None:

@@ -84,7 +84,10 @@ class Wanted:
         self.registries.add(registry)
         counter = COUNTER + registry
         for address in words[1:]:
-            packed = ipaddress.ip_address(address).packed
+            parsed = ipaddress.ip_address(address)
+            if parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast:
+                raise ValueError(f"{registry} cannot be at {address}")
+            packed = parsed.packed
             (self.deny4 if len(packed) == 4 else self.deny6).setdefault(packed, counter)
 
 

@@ -1,0 +1,80 @@
+"""What is installed against what is wanted, in words; pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from agent.domain.lockdown import Address, Difference, Egress, Endpoint
+
+_NAMED = 3  # so many are named; of the rest only the number
+
+
+@dataclass(slots=True)
+class Firewall:
+    """A firewall as a value: `egress`, the cgroups whose sockets are refused by default, and what
+    is wrong with the rules themselves, in words."""
+
+    allowed: set[Endpoint] = field(default_factory=set)
+    known: dict[str, set[Address]] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
+    engines: set[str] = field(default_factory=set)
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def desired(cls, egress: Egress, engines: Iterable[str]) -> "Firewall":
+        """What shall be. An address of two registries counts for the first by name."""
+        found = cls(set(egress.allowed), {}, set(egress.devices), set(engines))
+        taken: set[Address] = set()
+        for name in sorted(egress.known):
+            found.known[name] = set(egress.known[name]) - taken
+            taken |= egress.known[name]
+        return found
+
+    def lines(self) -> Iterator[str]:
+        """As the helper takes it (agent/firewall/wanted.py)."""
+        for endpoint in self.allowed:
+            yield f"allow {endpoint.address} {endpoint.protocol} {endpoint.port}"
+        for name, addresses in self.known.items():
+            texts = [str(address) for address in addresses]
+            for at in range(0, len(texts) or 1, 150):
+                yield " ".join(["deny", name, *texts[at : at + 150]])
+        yield from (f"device {name}" for name in self.devices)
+        yield from (f"engine {path}" for path in self.engines)
+
+    def take(self, verb: str, rest: str) -> None:
+        """One line of what the helper found."""
+        match verb, rest.split(" "):
+            case "allow", [address, protocol, port]:
+                self.allowed.add(Endpoint(ip_address(address), protocol, int(port)))
+            case "deny", [name, *addresses]:
+                self.known.setdefault(name, set()).update(map(ip_address, addresses))
+            case "device", _:
+                self.devices.add(rest)
+            case "engine", _:
+                self.engines.add(rest)
+
+
+def differences(wanted: Firewall, found: Firewall, running: Iterable[str]) -> list[Difference]:
+    """Everything that has to change. `running` are the engines' cgroups that exist: only those
+    can be bound."""
+    words = list(found.faults)
+    words += _changes(wanted.allowed, found.allowed, "is not allowed", "is allowed")
+    for name in sorted(wanted.known.keys() | found.known.keys()):
+        here, there = wanted.known.get(name, set()), found.known.get(name, set())
+        words += _changes(here, there, f"of {name} is not refused", f"is refused as {name}")
+    words += _changes(wanted.devices, found.devices, "is not guarded", "is guarded")
+    missing = wanted.engines & set(running) - found.engines
+    words += [f"the engine in {path} is free to connect anywhere" for path in sorted(missing)]
+    return [Difference("nftables", text) for text in words]
+
+
+def _changes(
+    wanted: Iterable[object], found: Iterable[object], lacks: str, has: str
+) -> Iterator[str]:
+    wanted, found = set(wanted), set(found)
+    for group, text in ((wanted - found, lacks), (found - wanted, f"{has} and should not be")):
+        names = sorted(map(str, group))
+        for name in names[:_NAMED]:
+            yield f"{name} {text}"
+        if len(names) > _NAMED:
+            yield f"{len(names) - _NAMED} more: {text}"
