@@ -189,17 +189,21 @@ def read(path: Path) -> tuple[FileState, tuple[int, ...]]:
         return FileState(None), ()
     except OSError as error:
         raise failed(path, error) from error
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             raise LayerFailed(
                 f"{path} is no regular file of at most {LARGEST} bytes",
                 hint="look at it: ls -l; the agent leaves it alone",
             )
-        data = file.read(LARGEST + 1)
+        data = _content(descriptor)
         mode = stat.S_IMODE(found.st_mode)
         state = FileState(data, mode, found.st_uid, found.st_gid, _attributes(descriptor))
         return state, _stamp(found)
+    except OSError as error:
+        raise failed(path, error) from error
+    finally:
+        os.close(descriptor)
 
 
 def write(path: Path, state: FileState, stamp: tuple[int, ...] | None) -> None:
@@ -230,6 +234,13 @@ def failed(path: Path, error: OSError) -> LayerFailed:
     """An error of the system in words, with what to do."""
     hint = _HINTS.get(error.errno or 0, "see what is special about this file: ls -l, mount, dmesg")
     return LayerFailed(f"{path}: {error.strerror}", hint=f"{hint}; nothing was changed")
+
+
+def _content(descriptor: int) -> bytes:
+    parts = []
+    while part := os.read(descriptor, LARGEST):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _check(path: Path, stamp: tuple[int, ...] | None) -> None:

@@ -98,7 +98,7 @@ def neutralized(merge: Merge, restored: bytes | None) -> bytes | None:
         return None
     text = before = decoded(restored or b"")
     for edit in merge.edits:
-        if edit.neutral is not None and json_edit.find(before, edit.path) is None:
+        if edit.neutral is not None and json_edit.value(before, edit.path) is None:
             text = json_edit.put(text, edit.path, json.dumps(edit.neutral))
     return None if text == before else text.encode()
 
@@ -164,9 +164,9 @@ def _unset(text: str, edit: Edit, before: str) -> str:
 
 def _check_type(edit: Edit, found: Any) -> None:
     """A value of another type than ours is a mistake somewhere, and not ours to overwrite."""
-    wanted = _type(edit.value)
-    actual = _type(found)
-    if actual != wanted and not (actual == "an empty list" and wanted.startswith("a list")):
+    wanted, actual = _type(edit.value), _type(found)
+    one_is_empty = [] in (edit.value, found) and isinstance(found, type(edit.value))
+    if actual != wanted and not one_is_empty:
         raise InvalidFile(
             f"{json_edit.named(edit.path)} is {actual}; it must be {wanted}",
             hint="mend it by hand: the program that reads the file would refuse it",

@@ -50,14 +50,14 @@ class FakeEngine:
 
     def objection(self, file: Path) -> str:
         """What `dockerd --validate` would say."""
-        json.loads(file.read_bytes().decode("utf-8-sig"))
+        json.loads(file.read_bytes().decode("utf-8-sig"), parse_int=float)
         return self.validates
 
     def read(self) -> None:
         """What SIGHUP does."""
         try:
             text = self.file.read_bytes().decode("utf-8-sig")
-            found = json.loads(text) if text.strip() else {}
+            found = json.loads(text, parse_int=float) if text.strip() else {}
         except (OSError, ValueError):
             return
         mirrors = found.get("registry-mirrors")
