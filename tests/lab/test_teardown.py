@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import __main__ as command
-from tests.lab import images, leftovers
+from tests.lab import cgroups, images, leftovers
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
@@ -94,6 +94,19 @@ def test_a_container_that_left_the_hosts_cgroup_is_found_too(
     assert leftovers.traces(host.name).none
 
 
+def test_a_process_that_left_all_of_the_hosts_cgroups_is_found_by_its_mounts(
+    lab_host: Callable[..., LabHost],
+) -> None:
+    host = lab_host(start=False)
+    stray = host.popen(["sleep", "1000"])
+    for hierarchy in cgroups.hierarchies():
+        (hierarchy.mount / "cgroup.procs").write_text(str(stray.pid))
+    assert stray.pid not in cgroups.processes(host.name)
+    host.close()
+    assert stray.wait(timeout=5) == -signal.SIGKILL
+    assert leftovers.traces(host.name).none
+
+
 def test_a_host_that_fails_to_start_leaves_nothing() -> None:
     host = LabHost(daemon_json={"no-such-key": True})
     with pytest.raises(Exception, match="no-such-key"), host:
@@ -128,7 +141,7 @@ def test_what_is_written_inside_stays_inside(lab_host: Callable[..., LabHost]) -
 
 
 def test_hosts_run_side_by_side(lab_host: Callable[..., LabHost]) -> None:
-    hosts = [lab_host("20.10"), lab_host("20.10", cgroup="v2")]
+    hosts = [lab_host("20.10"), lab_host("newest", cgroup="v2")]
     pushed = [Registry(host) for host in hosts]
     for registry in pushed:
         with registry:
