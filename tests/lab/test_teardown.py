@@ -98,7 +98,10 @@ def test_a_process_that_left_all_of_the_hosts_cgroups_is_found_by_its_mounts(
     lab_host: Callable[..., LabHost],
 ) -> None:
     host = lab_host(start=False)
-    stray = host.popen(["sleep", "1000"])
+    stray = host.popen(["sh", "-c", "echo inside; exec sleep 1000"], stdout=subprocess.PIPE)
+    assert stray.stdout is not None
+    with stray.stdout as said:
+        assert said.readline() == b"inside\n"
     for hierarchy in cgroups.hierarchies():
         (hierarchy.mount / "cgroup.procs").write_text(str(stray.pid))
     assert stray.pid not in cgroups.processes(host.name)
