@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,11 +17,15 @@ import pytest
 
 from tests.lab import __main__ as command
 from tests.lab import cgroups, images, leftovers
+from tests.lab.apt import run_checked
+from tests.lab.built import BuiltImage
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
-from tests.lab.images import BuiltImage
 from tests.lab.probe import Probe
 from tests.lab.registry import Registry
+
+NETLINK_NETFILTER = 12
+NFT_MSG_GETGEN = 10 << 8 | 16
 
 SCRIPT = """\
 import sys
@@ -47,12 +53,17 @@ def other_process() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.wait(timeout=30)
 
 
-def machine() -> tuple[str, str, str]:
-    """Return the machine's own addresses, routes and firewall rules."""
-    return tuple(  # type: ignore[return-value]  # three commands, three strings
-        subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        for argv in (["ip", "-br", "addr"], ["ip", "route"], ["iptables", "-S"])
-    )
+def machine() -> tuple[str, str, bytes]:
+    """Return the machine's own addresses and routes, and its firewall's generation.
+
+    The kernel counts every change of a network's rules; the answer to NFT_MSG_GETGEN holds the
+    count behind two headers (linux/netfilter/nf_tables.h). Asking changes nothing.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
+        kernel.send(struct.pack("=IHHIIBBH", 20, NFT_MSG_GETGEN, 1, 1, 0, 0, 0, 0))
+        generation = kernel.recv(4096)[20:28]
+    addresses, routes = (run_checked(["ip", *words]) for words in (["-br", "addr"], ["route"]))
+    return addresses, routes, generation
 
 
 def test_nothing_is_left_of_a_host_whatever_state_it_was_in(
