@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from agent.adapters.allowlist_file import dump
 from agent.adapters.findings_file import read
 from agent.domain.allowlist import Approval, Deny, Level
@@ -170,9 +168,10 @@ class LabAgent:
     @property
     def gate_pid(self) -> int:
         """The gate's own process."""
-        for child in psutil.Process(self.pid).children():
-            if "serve" in child.cmdline():
-                return child.pid
+        for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            for child in map(int, listed.read_text().split()):
+                if b"serve" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                    return child
         raise LabError(f"the agent has no gate: {self.words()}")
 
     @property
@@ -205,8 +204,12 @@ class LabAgent:
             found = call(str(self.host.path("/run/dockwarden/agent.sock")), "status", {}, 5.0)
         except ControlUnavailable:
             found = {}
-        nothing = {"engine": {"connected": False}, "gate": {"standing": False}, "allowlist": {}}
-        return nothing | found
+        nothing: dict[str, Any] = {
+            "engine": {"connected": False},
+            "gate": {"standing": False},
+            "allowlist": {},
+        }
+        return {**nothing, **found}
 
     def findings(self, *, name: str = "", event: str = "") -> list[dict[str, Any]]:
         """All findings so far, oldest first; of one container or event if named."""
