@@ -24,6 +24,7 @@ class Case:
     container: Container | None = None
     decision: Decision | None = None
     action: Action = Action.ALLOW
+    judged_by: Net = Net.SWEEP  # by which its present verdict came to be carried out
     braked: bool = False
     started_ns: int | None = None
     looking: bool = False  # being looked up

@@ -44,7 +44,7 @@ class Composer:
             if decision.verdict is Verdict.UNDETERMINED
             else "container.reported"
         )
-        outcome = Outcome(Action.REPORT, case.net, braked=case.braked)
+        outcome = Outcome(Action.REPORT, case.judged_by, braked=case.braked)
         why = "the kill-rate brake is on" if case.braked else f"mode {self.policy.mode}"
         summary = f"{self._found(case, decision)} Let run ({why})."
         if decision.verdict in (Verdict.WAIVED, Verdict.DERIVED):
@@ -108,11 +108,10 @@ class Composer:
 
     @staticmethod
     def _net(case: Case, ran_ms: float | None) -> Net:
-        if case.caught_at_gate and ran_ms == 0.0:
-            return Net.GATE
+        """The net that caught it, not the one that first saw it."""
         if ran_ms == 0.0:
-            return Net.CREATE if case.net is Net.START else case.net
-        return Net.SWEEP if case.net is Net.SWEEP else Net.START
+            return Net.GATE if case.caught_at_gate else Net.CREATE
+        return Net.SWEEP if case.judged_by is Net.SWEEP else Net.START
 
     def _found(self, case: Case, decision: Decision) -> str:
         """Who it is, what it is worth and why, as one sentence."""

@@ -198,6 +198,8 @@ class Enforcer:
     def apply(self, case: Case, net: Net) -> None:
         """Carry out the decision: let it run, or refuse it, or end it."""
         assert case.decision is not None  # apply follows judge
+        if not case.acting:
+            case.judged_by = net
         action = self.policy.action(case.decision)
         case.braked = action.touches and self._brakes(case, net)
         case.action = Action.REPORT if case.braked else action
