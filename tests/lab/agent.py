@@ -52,7 +52,7 @@ class LabAgent:
 
     def __init__(self, host: LabHost, settings: Mapping[str, Mapping[str, Any]] | None = None):
         self.host = host
-        self._settings = {table: dict(keys) for table, keys in (settings or {}).items()}
+        self.settings = {table: dict(keys) for table, keys in (settings or {}).items()}
         self._process: subprocess.Popen[Any] | None = None
         self._sequence = 0
         self._logs = 0
@@ -63,7 +63,7 @@ class LabAgent:
     def configure(self, **tables: Mapping[str, Any]) -> None:
         """Merge tables into the configuration and write it."""
         for table, keys in tables.items():
-            self._settings.setdefault(table, {}).update(keys)
+            self.settings.setdefault(table, {}).update(keys)
         settings: dict[str, dict[str, Any]] = {
             "agent": {"mode": "enforce", "host_name": self.host.name},
             "engine": {"socket": str(self.host.docker_socket)},
@@ -71,7 +71,7 @@ class LabAgent:
             "reports": {"journal": "off"},
             "control": {"explain_access": "everyone"},
         }
-        for table, keys in self._settings.items():
+        for table, keys in self.settings.items():
             settings.setdefault(table, {}).update(keys)
         lines = []
         for table, keys in settings.items():
