@@ -42,6 +42,7 @@ class Play:
         for reference in IMAGES:
             rig.image(reference)
         rig.boot()
+        rig.step("stream")  # subscribed
 
     def carry_out(self, done: Sequence[Step]) -> "Play":
         """All steps in turn."""
@@ -180,7 +181,7 @@ def check(play: Play) -> None:
             assert rig.about(name), f"{name} ran and nobody was told"
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps(*LIFE, *DELIVERIES), st.booleans(), st.booleans())
 def test_any_order_of_messages(script: list[Step], standing: bool, keep: bool) -> None:
     policy = {"keep_refused": keep, "keep_killed": keep}
@@ -196,7 +197,7 @@ def test_any_order_of_messages(script: list[Step], standing: bool, keep: bool) -
             assert told <= play.attempts[name] + 1
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(steps("create", "start", "run", "exit", *DELIVERIES), st.booleans(), st.booleans())
 def test_one_finding_for_each_that_was_refused_or_ended(
     script: list[Step], standing: bool, keep: bool
@@ -217,7 +218,7 @@ def test_one_finding_for_each_that_was_refused_or_ended(
             assert found[0][1] and found[0][1].ran_ms != 0.0
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps(*LIFE, *TROUBLE, *DELIVERIES), st.booleans())
 def test_any_trouble_at_any_time(script: list[Step], standing: bool) -> None:
     limits = BrakeLimits(1000, 60.0, 1.0)  # no matter how many ran during a gap
@@ -230,7 +231,7 @@ def test_any_trouble_at_any_time(script: list[Step], standing: bool) -> None:
     assert all(case.decision for case in rig.enforcer.cases.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(steps(*LIFE, *TROUBLE, *DELIVERIES))
 def test_observe_mode_leaves_the_host_as_it_is_without_an_agent(script: list[Step]) -> None:
     """The same people do the same on a host with the agent and on one without."""
