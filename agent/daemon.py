@@ -85,8 +85,14 @@ class Daemon:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
         self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
         self.loop = Loop(self._pool, urgent=self._lookers, handle=self._handle, tick=self._tick)
-        self.engine = DockerEngine(config.engine.socket, timeout=config.engine.timeout_seconds)
         self._root_file = self._state / "engine-root"
+        # With it containers are known while the engine starts: it answers nobody until all that
+        # have a restart policy run, and those wait at the gate.
+        self.engine = DockerEngine(
+            config.engine.socket,
+            timeout=config.engine.timeout_seconds,
+            root_dir=self._known_root(),
+        )
         info = self._engine_info()
         root = info.root_dir if info else self._known_root()
         self.policy = self._make_policy()

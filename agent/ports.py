@@ -182,7 +182,8 @@ class Birth:
     """A container's (or a build step's) cgroup appeared.
 
     `held`: it is frozen now and waits for a ruling; not held: it had been admitted before, or
-    the gate only watches. `born_ns` is CLOCK_MONOTONIC nanoseconds.
+    the gate only watches. `born_ns` is CLOCK_MONOTONIC nanoseconds, 0 for one that was there
+    when the gate began. One that is held is told again if the gate's process dies over it.
     """
 
     container_id: str
@@ -196,7 +197,8 @@ class Birth:
 class Settled:
     """A held container was thawed or killed. `unanswered`: its time limit decided, not a ruling.
 
-    `held_ms` is how long it was frozen.
+    `held_ms` is how long it was frozen. LEAVE with `unanswered`: it vanished by
+    itself, or may have been paused by people.
     """
 
     container_id: str

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.ways import Start, Ways
-from tests.lab import images
+from tests.lab import cgroups, images
 from tests.lab.agent import LabAgent
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
@@ -81,6 +82,15 @@ class Arena:
         self.host.remove_containers()
         for file in (self.host.work / "probes").iterdir():
             file.unlink()
+
+    def cgroup(self, name: str) -> Path:
+        """The directory, in the version 2 hierarchy, of one of the host's own cgroups."""
+        return cgroups.unified() / self.host.name / name
+
+    def cpu_ns(self, cgroup: str) -> int:
+        """CPU that the cgroup's processes used so far, those that ended included."""
+        text = (self.cgroup(cgroup) / "cpu.stat").read_text()
+        return 1000 * int(text.split()[1])  # usage_usec comes first
 
     def _ended(self) -> bool:
         end = time.monotonic() + _LONGEST_S

@@ -7,14 +7,12 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
 from benchmarks.arena import EVIL, GOOD, Arena, arenas
 from benchmarks.figures import Figure
 from benchmarks.guards import AGENT, BASELINE, Dockwarden, docker_py_script
-from tests.lab import cgroups
 from tests.lab.errors import LabError
 from tests.lab.flavours import Flavour
 
@@ -46,11 +44,11 @@ def idle(*, quick: bool) -> dict[str, Figure]:
         script = docker_py_script(arena)
         script.start()
         time.sleep(1.0)  # what start and runs left to do
-        ours, theirs = _cpu(arena, AGENT), _cpu(arena, BASELINE)
+        ours, theirs = arena.cpu_ns(AGENT), arena.cpu_ns(BASELINE)
         began = time.monotonic()
         time.sleep(seconds)
         share = 100e-9 / (time.monotonic() - began)
-        ours, theirs = _cpu(arena, AGENT) - ours, _cpu(arena, BASELINE) - theirs
+        ours, theirs = arena.cpu_ns(AGENT) - ours, arena.cpu_ns(BASELINE) - theirs
         used, base = _weight(arena, AGENT), _weight(arena, BASELINE)
         script.stop()
         guard.stop()
@@ -77,19 +75,9 @@ def _busy(arena: Arena, runs: int) -> None:
     )
 
 
-def _directory(arena: Arena, cgroup: str) -> Path:
-    return cgroups.unified() / arena.host.name / cgroup
-
-
-def _cpu(arena: Arena, cgroup: str) -> int:
-    """Nanoseconds of CPU that the cgroup's processes used so far, those that ended included."""
-    text = (_directory(arena, cgroup) / "cpu.stat").read_text()
-    return 1000 * int(text.split()[1])  # usage_usec comes first
-
-
 def _weight(arena: Arena, cgroup: str) -> Weight:
     rss = pss = main = gate = 0.0
-    for pid in (_directory(arena, cgroup) / "cgroup.procs").read_text().split():
+    for pid in (arena.cgroup(cgroup) / "cgroup.procs").read_text().split():
         process = psutil.Process(int(pid))
         memory = process.memory_full_info()
         rss += memory.rss / _MIB

@@ -15,7 +15,15 @@ Figures = Mapping[str, Figure]
 
 _KILLS = ("host", "started by", *GUARDS, "third net / raw limit")
 _WORDS = ("host", "started by", "unreported", "ran, reported as 0", "ran_ms less the probe's")
-_RUNS = ("host", "guarded run", "unguarded run", "slower by", "95 % interval", "pairs")
+_RUNS = (
+    "host",
+    "guarded run",
+    "unguarded run",
+    "slower by",
+    "95 % interval",
+    "pairs",
+    "agent's CPU a run",
+)
 
 _CHAPTER = re.compile(rf"([^/]+)/([^/]+/[^/]+)/{DOCKWARDEN}/ran")  # flavour, way of starting
 _OVERHEAD = re.compile(r"([^/]+)/approved/overhead")
@@ -60,9 +68,9 @@ def _words(figures: Figures, host: str, way: str) -> list[str]:
 
 
 def _runs(figures: Figures, host: str) -> list[str]:
-    run, overhead, low, high = (
+    run, overhead, low, high, agent = (
         figures[f"{host}/approved/{name}"]
-        for name in ("run_p50", "overhead", "overhead_low", "overhead_high")
+        for name in ("run_p50", "overhead", "overhead_low", "overhead_high", "agent_cpu")
     )
     return [
         host,
@@ -71,6 +79,7 @@ def _runs(figures: Figures, host: str) -> list[str]:
         f"{overhead.value:+.2f} %",
         f"{low.value:+.2f} to {high.value:+.2f} %",
         overhead.unit.removeprefix("% of ").removesuffix(" pairs"),
+        f"{agent.value:.1f} ms",
     ]
 
 

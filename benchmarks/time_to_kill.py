@@ -107,18 +107,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure flavour by flavour, print, and write the JSON file if one is wanted."""
+    """Measure flavour by flavour, print, write the JSON file if one is wanted; 1 if one failed."""
     options = _options(arguments)
     if os.geteuid() != 0:
         print("real engines need root: sudo python -m benchmarks.time_to_kill", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that hosts are taken down
     run = Run(options)
+    failed = 0
     for flavour in options.engines:
-        run.flavour(flavour)
+        try:
+            run.flavour(flavour)
+        except LabError as error:  # the other flavours can still be measured
+            run.say(f"{flavour}: {error}")
+            failed = 1
     print(show(run.figures))
     print(markdown(run.figures))
-    return 0
+    return failed
 
 
 if __name__ == "__main__":

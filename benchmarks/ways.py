@@ -44,26 +44,30 @@ class Ways:
 
     def client(self, *arguments: str) -> str:
         """Any command of the engine's own client."""
-        done = subprocess.run(
-            [self._host.engine.program("docker"), *arguments],
-            check=False,
-            env=self._host.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST_S,
-        )
+        try:
+            done = subprocess.run(
+                [self._host.engine.program("docker"), *arguments],
+                check=False,
+                env=self._host.environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            return str(error)
         return done.stderr.strip() if done.returncode else ""
 
     def docker_py(self, name: str, image: str, probe: Probe) -> str:
         """docker-py's `containers.run`."""
         from docker.errors import DockerException
+        from requests import RequestException
 
         try:
             self._docker.containers.run(
                 image, list(probe.command), detach=True, name=name, volumes=[probe.volume]
             )
-        except DockerException as error:
+        except (DockerException, RequestException) as error:
             return str(error)
         return ""
 

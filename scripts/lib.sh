@@ -99,7 +99,7 @@ prepare_venv() {
   python=$(find_python)
   stamp=$("$python" -V; sha256sum pyproject.toml)
   [ "$(cat .venv/prepared 2>/dev/null)" = "$stamp" ] && return 0
-  say "making .venv with $("$python" -V)"
+  say "making .venv with $("$python" -V), once; its packages come from the Python package index"
   "$python" -m venv --clear .venv ||
     fail "$python cannot make a virtual environment." "apt-get install python3-venv"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' ||

@@ -72,8 +72,8 @@ def check(
             [(a["image"], a["verdict"], a["would"]) for a in answers],
         )
         for a in answers:
-            click.echo("")
-            emit_facts([(cell(a["image"]), a["reason"]), ("  next step", a["next_step"])])
+            click.echo(f"\n{cell(a['image'])}")
+            emit_facts([("  why", a["reason"]), ("  next step", a["next_step"])])
     if not all(a["allowed"] for a in answers):
         ctx.exit(FOUND)
 

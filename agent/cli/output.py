@@ -79,10 +79,12 @@ def counted(number: object, thing: str) -> str:
 
 
 def ran(milliseconds: object) -> str:
-    """For how long user code ran: `never`, `3.2 ms` or `unknown`."""
+    """For how long user code ran: `never`, `3.2 ms`, `41.0 s` or `unknown`."""
     if not isinstance(milliseconds, int | float):
         return "unknown"
-    return "never" if milliseconds == 0 else f"{milliseconds:.1f} ms"
+    if milliseconds == 0:
+        return "never"
+    return f"{milliseconds:.1f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def local_time(text: object) -> str:

@@ -23,6 +23,7 @@ class Deed:
     took_ms: float
     evidence: str = ""
     error: str = ""
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class Acts:
                 self.engine.remove(container.id)
         except EngineUnavailable as failure:
             error = str(failure)
-        return self._deed(Action.KILL, began, evidence=kept, error=error)
+        died = None if error else self._now_ns()
+        removed = remove and not error
+        return Deed(Action.KILL, died, self._since(began), kept, error, removed)
 
     def end(
         self,
@@ -81,9 +84,8 @@ class Acts:
         try:
             if action is Action.PAUSE:
                 self.engine.pause(container.id)
-                return self._deed(
-                    action, began, evidence=self._capture(container, finding_id), gone=False
-                )
+                kept = self._capture(container, finding_id)
+                return Deed(action, None, self._since(began), kept)
             if action is Action.STOP:
                 self.engine.stop(container.id, stop_timeout)
             else:
@@ -93,12 +95,14 @@ class Acts:
             died = self._now_ns() if gone else None
             error = "" if gone else f"processes are left {DEATH_SECONDS:g} s after the {action}"
             kept = self._capture(container, finding_id)
-            if remove and gone:
+            removed = remove and gone
+            if removed:
                 self.engine.remove(container.id)
-            return Deed(action, died, self._since(began), kept, error)
+            return Deed(action, died, self._since(began), kept, error, removed)
         except EngineUnavailable as failure:
             gone = self.processes.wait_empty(container.id, cgroup, 0.0)
-            return self._deed(action, began, error=str(failure), gone=gone)
+            died = self._now_ns() if gone else None
+            return Deed(action, died, self._since(began), error=str(failure))
 
     def _capture(self, container: Container, finding_id: str) -> str:
         try:
@@ -106,18 +110,6 @@ class Acts:
             return self.evidence.keep(finding_id, found)
         except (EngineUnavailable, SinkFailed) as failure:
             return f"none: {failure.message}"
-
-    def _deed(
-        self,
-        action: Action,
-        began: float,
-        *,
-        evidence: str = "",
-        error: str = "",
-        gone: bool = True,
-    ) -> Deed:
-        died = self._now_ns() if gone and not error else None
-        return Deed(action, died, self._since(began), evidence, error)
 
     def _since(self, began: float) -> float:
         return (self.clock.monotonic() - began) * 1000

@@ -30,6 +30,7 @@ class Brake:
         self._recent: deque[float] = deque()
         self.on_since: float | None = None
         self.refused_at = 0  # kills within the window, those that were refused included
+        self._vouched_until = 0.0
 
     @property
     def on(self) -> bool:
@@ -43,6 +44,8 @@ class Brake:
         """
         if self.on:
             return False
+        if now < self._vouched_until:
+            return True
         while self._recent and self._recent[0] <= now - self._limits.seconds:
             self._recent.popleft()
         total = len(self._recent) + wanted
@@ -56,7 +59,14 @@ class Brake:
         return True
 
     def release(self) -> None:
-        """Kill again: a person said so, or a new list arrived."""
+        """Count afresh: a new list arrived."""
         self.on_since = None
         self.refused_at = 0
         self._recent.clear()
+        self._vouched_until = 0.0
+
+    def release_by_hand(self, now: float) -> None:
+        """A person looked and wants it done: what is judged within `seconds` of `now` may be
+        ended, however much it is. Until a new list arrives, which is that person's no more."""
+        self.release()
+        self._vouched_until = now + self._limits.seconds

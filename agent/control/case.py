@@ -7,11 +7,25 @@ from agent.domain.decision import Decision
 from agent.domain.identity import Container, ContainerState
 from agent.domain.verdict import Action, Net
 
+_OVER = (ContainerState.EXITED, ContainerState.DEAD)
+# How far before the end of an ended container a late start event of it may lie. More is a clock
+# that was set, and no reason to ignore a start.
+_LATE_NS = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """By which decision a container is acted upon, and under which finding it will be told."""
+
+    finding_id: str
+    decision: Decision
+
 
 @dataclass(slots=True)
 class Case:
     """One container from its first sign to its removal.
 
+    An *occurrence* is its creation with its first run, then each later run, or attempt at one.
     `seen_at` is in monotonic seconds; `started_ns` in nanoseconds since the epoch by the engine's
     clock, None while it does not run. `claimed` and `name` are what events said people typed.
     """
@@ -24,17 +38,28 @@ class Case:
     container: Container | None = None
     decision: Decision | None = None
     action: Action = Action.ALLOW
+    judged_by: Net = Net.SWEEP  # by which its present verdict came to be carried out
     braked: bool = False
     started_ns: int | None = None
+    ran_ns: int | None = 0  # how long the occurrence's runs before this one took; None: unknown
+    ended: bool = False  # a run of it is over
+    concluded_ns: int | None = None  # up to when (as started_ns) its runs are dealt with
+    said: ContainerState | None = None  # its state by the events
+    turns: int = 0  # how many events changed its state
     looking: bool = False  # being looked up
     acting: bool = False  # a job on it is under way
     held: bool = False  # frozen at the gate, waiting for a ruling
     at_gate: bool = False  # in the gate's hands, until it says Settled
     caught_at_gate: bool = False
+    missing_since: float | None = None  # not listed any more (monotonic seconds)
     gone: bool = False  # the engine destroyed it
-    reported: bool = False  # in this run of it
+    removed: bool = False  # by us
+    settled_in: bool = False  # this run began before it could be judged, or with our leave
+    judged: bool = False  # in this occurrence, and not just undetermined
+    reported: bool = False  # in this occurrence
+    failed: bool = False  # acting on it failed, and that was told
     attempts: int = 0
-    deed: tuple[str, Deed] | None = None  # finding id and result, waiting for the gate's word
+    deed: tuple[Sentence, Deed] | None = None  # waiting for the gate's or the engine's last word
 
     @property
     def live(self) -> bool:
@@ -43,17 +68,66 @@ class Case:
         return self.started_ns is not None or state_live
 
     @property
+    def ran(self) -> bool:
+        """Whether its user code is known to have run in this occurrence."""
+        return self.started_ns is not None or self.ran_ns != 0
+
+    @property
     def idle(self) -> bool:
         """Whether nothing about it is under way."""
         return not (self.looking or self.acting or self.at_gate)
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the engine itself froze it."""
+        return self.container is not None and self.container.state is ContainerState.PAUSED
+
+    def is_over(self, time_ns: int) -> bool:
+        """Whether an event of that time belongs to a run that was dealt with already."""
+        done = self.concluded_ns
+        return self.removed or (done is not None and 0 <= done - time_ns < _LATE_NS)
+
+    def started(self, time_ns: int) -> None:
+        """The engine began to run it."""
+        over = self.ended or self.started_ns is not None
+        over = over or (self.container is not None and self.container.state in _OVER)
+        if over and self.decision is not None and not self.acting:
+            self.ran_ns = 0
+            self.reported = self.judged = self.settled_in = self.failed = False
+        elif self.started_ns is not None:
+            self.ran_ns = None  # the end of the run before was missed
+        self.ended = False
+        self.moved(ContainerState.RUNNING)
+        self.started_ns = time_ns
+
+    def died(self, time_ns: int) -> None:
+        """The run is over."""
+        if self.started_ns is not None and self.ran_ns is not None:
+            self.ran_ns += max(time_ns - self.started_ns, 1)
+        elif self.container is not None and self.container.state.is_live:
+            self.ran_ns = None  # its start was missed
+        self.ended = True
+        self.moved(ContainerState.EXITED)
+
     def moved(self, state: ContainerState) -> None:
-        """The engine said it is in another state."""
-        if state in (ContainerState.EXITED, ContainerState.CREATED):
-            self.started_ns = None
-            self.reported = False
+        """It is in another state now."""
+        self.turns += 1
+        self.said = state
+        if not state.is_live:
+            self.ended = self.ended or self.started_ns is not None
+            self.started_ns, self.settled_in = None, False
         if self.container is not None:
             self.container = replace(self.container, state=state)
+
+    def seen(self, container: Container, turns: int) -> None:
+        """The engine showed it; asked when `turns` was the count. What events said since is newer
+        or will be followed by what is."""
+        if self.said is not None and turns != self.turns:
+            container = replace(container, state=self.said)
+        if self.started_ns is not None and not container.state.is_live:
+            self.ran_ns = None  # its end was missed
+            self.moved(container.state)
+        self.container = container
 
     def renamed(self, name: str) -> None:
         """Its name changed; its identity does not."""

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agent.control.acts import Deed
-from agent.control.case import Case
+from agent.control.case import Case, Sentence
 from agent.control.coalesce import Coalescer
 from agent.control.policy import Policy
-from agent.domain.decision import Decision
+from agent.domain.decision import Decision, undetermined
 from agent.domain.finding import Finding, Kind, Outcome, Severity
 from agent.domain.identity import Container, ContainerState
 from agent.domain.verdict import Action, Net, Verdict
-from agent.ports import Clock
+from agent.ports import Clock, Ruling, Settled
 
 _UNKNOWN = ContainerState.UNKNOWN
 _DONE = {Action.KILL: "killed", Action.STOP: "stopped", Action.PAUSE: "paused"}
@@ -44,39 +44,50 @@ class Composer:
             if decision.verdict is Verdict.UNDETERMINED
             else "container.reported"
         )
-        outcome = Outcome(Action.REPORT, case.net, braked=case.braked)
-        why = "the kill-rate brake is on" if case.braked else f"mode {self.policy.mode}"
-        summary = f"{self._found(case, decision)} Let run ({why})."
+        ran_ms = _ms(case.ran_ns) if case.ran and not case.live else None
+        outcome = Outcome(Action.REPORT, case.judged_by, ran_ms, braked=case.braked)
+        summary = f"{self._found(case, decision)} {self._fate(case, ran_ms)}"
         if decision.verdict in (Verdict.WAIVED, Verdict.DERIVED):
             severity = Severity.INFO
         else:
             severity = Severity.ERROR if decision.verdict.is_forbidden else Severity.WARNING
         return self._violation(event, summary, case, decision, outcome, severity)
 
-    def done(self, case: Case, deed: Deed, finding_id: str) -> Finding:
+    def unanswered(self, case: Case, settled: Settled) -> Finding:
+        """A container that was held at the gate, and nobody had a verdict in time."""
+        decision = undetermined(f"no verdict came within {settled.held_ms:.0f} ms at the gate")
+        killed = settled.ruling is Ruling.KILL
+        action, ran_ms = (Action.KILL, 0.0) if killed else (Action.REPORT, None)
+        outcome = Outcome(action, Net.GATE, ran_ms, settled.held_ms)
+        fate = "It was " + ("killed before its first instruction." if killed else "let run.")
+        summary = f"{self._found(case, decision)} {fate}"
+        event = "container.undetermined"
+        return self._violation(event, summary, case, decision, outcome, Severity.WARNING)
+
+    def done(self, case: Case, sentence: Sentence, deed: Deed) -> Finding:
         """A container that was refused, killed, stopped or paused, with the true outcome."""
-        assert case.decision is not None  # nothing is acted upon without a decision
-        ran_ms = self._ran_ms(case, deed)
+        decision, ran_ms = sentence.decision, self._ran_ms(case, deed)
         refused = ran_ms == 0.0
-        net = self._net(case, ran_ms)
         done = "refused" if refused else _DONE[deed.action]
+        # What the gate killed is refused, even if the engine would not remove it.
+        failed = bool(deed.error) and not (refused and case.caught_at_gate)
+        net = self._net(case, ran_ms)
         outcome = Outcome(deed.action, net, ran_ms, round(deed.took_ms, 3), deed.error)
         lived = "before its first instruction" if refused else _lived(ran_ms)
-        summary = f"{self._found(case, case.decision)} " + (
-            f"Could not be {done}: {deed.error}." if deed.error else f"{done.title()} {lived}."
+        summary = f"{self._found(case, decision)} " + (
+            f"Could not be {done}: {deed.error}." if failed else f"{done.title()} {lived}."
         )
-        severity = Severity.CRITICAL if deed.error else Severity.WARNING
-        if not deed.error and case.decision.verdict.is_forbidden:
+        severity = Severity.CRITICAL if failed else Severity.WARNING
+        if not failed and decision.verdict.is_forbidden:
             severity = Severity.ERROR
-        event = "container.action_failed" if deed.error else f"container.{done}"
         return self._violation(
-            event,
+            "container.action_failed" if failed else f"container.{done}",
             summary,
             case,
-            case.decision,
+            decision,
             outcome,
             severity,
-            finding_id=finding_id,
+            finding_id=sentence.finding_id,
             evidence=deed.evidence,
         )
 
@@ -98,21 +109,34 @@ class Composer:
 
         Counted from the engine's start event, which comes some 3 ms after the first instruction.
         """
+        if case.ran_ns is None:
+            return None
         if case.started_ns is not None:
             if deed.gone_ns is None:
                 return None
-            return max(round((deed.gone_ns - case.started_ns) / 1e6, 3), 0.001)
+            return _ms(case.ran_ns + max(deed.gone_ns - case.started_ns, 1))
+        if case.ran:
+            return _ms(case.ran_ns)
         if case.container is not None and case.container.state.is_live and not case.caught_at_gate:
             return None
         return 0.0
 
     @staticmethod
     def _net(case: Case, ran_ms: float | None) -> Net:
-        if case.caught_at_gate and ran_ms == 0.0:
-            return Net.GATE
+        """The net that caught it, not the one that first saw it."""
         if ran_ms == 0.0:
-            return Net.CREATE if case.net is Net.START else case.net
-        return Net.SWEEP if case.net is Net.SWEEP else Net.START
+            return Net.GATE if case.caught_at_gate else Net.CREATE
+        return Net.SWEEP if case.judged_by is Net.SWEEP else Net.START
+
+    def _fate(self, case: Case, ran_ms: float | None) -> str:
+        if case.ran and not case.live:
+            return f"It ended by itself {_lived(ran_ms)}."
+        if case.braked:
+            return "Let run (the kill-rate brake is on)."
+        if case.is_paused:
+            return "Left as it is (paused)."
+        off = self.policy.action(case.decision).touches if case.decision else False
+        return f"Let run ({'the net is off' if off else f'mode {self.policy.mode}'})."
 
     def _found(self, case: Case, decision: Decision) -> str:
         """Who it is, what it is worth and why, as one sentence."""
@@ -193,6 +217,11 @@ class Composer:
 
 def _sentence(reason: str) -> str:
     return reason if reason.endswith(".") else f"{reason}."
+
+
+def _ms(ran_ns: int | None) -> float | None:
+    """Milliseconds; what ran at all ran for more than 0."""
+    return None if ran_ns is None else max(round(ran_ns / 1e6, 3), 0.001)
 
 
 def _lived(ran_ms: float | None) -> str:

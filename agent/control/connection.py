@@ -39,7 +39,8 @@ class Connection:
 
     def up(self) -> None:
         """Subscribed: whatever happened before has to be listed."""
-        composer = self._enforcer.tools.composer
+        composer, clock = self._enforcer.tools.composer, self._enforcer.tools.clock
+        self._enforcer.watching_since_ns = int(clock.now().timestamp() * 1e6) * 1000
         if self.error:
             self._enforcer.tools.emit(
                 composer.notice("engine.connected", "The engine's event stream is open.")

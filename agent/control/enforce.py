@@ -4,12 +4,13 @@ It acts only through ports and owns all decision state; every method runs on the
 What it must not know: Docker, cgroups, files, the time of day (the Clock tells it).
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.control.acts import Acts, Deed
 from agent.control.brake import Brake
-from agent.control.case import Case
+from agent.control.case import Case, Sentence
 from agent.control.compose import Composer
 from agent.control.loop import Work
 from agent.control.policy import Policy
@@ -35,6 +36,8 @@ log = get_logger(__name__)
 
 # Waits between attempts to look a container up while the engine does not answer, in seconds.
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0)
+# How many destroyed containers are remembered, for messages about them that come late.
+BURIED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Enforcer:
         self.trusted: TrustedList | None = None
         self.gate_state = GateState(False, "not started")
         self.cases: dict[str, Case] = {}
+        self.buried: OrderedDict[str, None] = OrderedDict()  # destroyed of late
+        self.watching_since_ns = 0  # events older than this are replayed
         self._formerly_approved: set[str] = set()
         self._retries: list[tuple[float, str]] = []
         self._builds: dict[str, Action] = {}
@@ -73,51 +78,69 @@ class Enforcer:
             return
         match event.action:
             case "create":
-                case = self.case(event.actor, Net.CREATE, claimed=event.image, name=event.name)
-                if case.decision is None:
-                    self.look(case)
-            case "start":
-                self._started(event)
-            case "unpause":
-                case = self.case(event.actor, Net.START, claimed=event.image, name=event.name)
-                case.moved(ContainerState.RUNNING)
-                self._judged_or_look(case)
-            case "pause":
-                self._moved(event.actor, ContainerState.PAUSED)
-            case "die":
-                self._moved(event.actor, ContainerState.EXITED)
+                self._created(event)
+            case "start" | "unpause":
+                self._began(event)
+            case "pause" | "die":
+                self._ceased(event)
             case "rename":
                 if known := self.cases.get(event.actor):
                     known.renamed(event.name)
             case "destroy":
-                self._destroyed(event.actor)
+                if known := self.cases.get(event.actor):
+                    self.destroyed(known)
             case action if action.startswith("exec_create"):
                 log.info("container.exec", container=event.name or event.actor[:12])
 
-    def _started(self, event: EngineEvent) -> None:
-        case = self.case(event.actor, Net.START, claimed=event.image, name=event.name)
-        case.moved(ContainerState.RUNNING)
-        case.started_ns = event.time_ns
-        self._judged_or_look(case)
+    def _created(self, event: EngineEvent) -> None:
+        case = self.case(event.actor, Net.CREATE, claimed=event.image, name=event.name)
+        if case.container is None:
+            self.look(case)
+        elif event.time_ns >= self.watching_since_ns:
+            case.net = Net.CREATE  # a sweep was quicker than the event
+            self.judge(case)
+            self.apply(case, Net.CREATE)
 
-    def _judged_or_look(self, case: Case) -> None:
-        if case.decision is None:
+    def _began(self, event: EngineEvent) -> None:
+        """It runs (again); unless that is over already, and dealt with."""
+        case = self.case(event.actor, Net.START, claimed=event.image, name=event.name)
+        if case.is_over(event.time_ns) or (event.action == "start" and case.is_paused):
+            return
+        if event.action == "start":
+            case.started(event.time_ns)
+        else:
+            case.moved(ContainerState.RUNNING)
+        if event.time_ns < self.watching_since_ns:
+            case.settled_in = True
+        if case.container is None:
             self.look(case)
         else:
+            self.judge(case)
             self.apply(case, Net.START)
 
-    def _moved(self, container_id: str, state: ContainerState) -> None:
-        case = self.cases.get(container_id)
-        if case is not None and not case.acting:
-            case.moved(state)
-
-    def _destroyed(self, container_id: str) -> None:
-        case = self.cases.get(container_id)
-        if case is None:
+    def _ceased(self, event: EngineEvent) -> None:
+        case = self.cases.get(event.actor)
+        if case is None or case.is_over(event.time_ns):
             return
+        if event.action == "die":
+            case.died(event.time_ns)
+        else:
+            case.moved(ContainerState.PAUSED)
+
+    def destroyed(self, case: Case) -> None:
+        """The engine has it no more."""
         case.gone = True
-        if case.idle:
-            self.drop(case)
+        self._conclude(case)
+        self._bury(case)
+
+    def _bury(self, case: Case) -> None:
+        """Forget it if it is gone and nothing about it is under way; nobody ran unnoticed."""
+        if not (case.gone and case.idle):
+            return
+        if case.decision is None and case.ran:
+            case.decision = undetermined("it was gone before its image could be looked up")
+            self.report(case)
+        self.drop(case)
 
     def case(self, container_id: str, net: Net, *, claimed: str = "", name: str = "") -> Case:
         """The container's case, opened now if it is new."""
@@ -130,6 +153,9 @@ class Enforcer:
     def drop(self, case: Case) -> None:
         """Forget a container that no longer exists."""
         self.cases.pop(case.id, None)
+        self.buried[case.id] = None
+        while len(self.buried) > BURIED:
+            self.buried.popitem(last=False)
         self.tools.gate.forget(case.id)
 
     # Looking up.
@@ -139,25 +165,26 @@ class Enforcer:
         if case.looking:
             return
         case.looking = True
+        turns = case.turns
         self.tools.work.submit(
             lambda: self.tools.acts.look(case.id),
-            lambda found: self._found(case, found),
+            lambda found: self._found(case, found, turns),
             urgent=True,
         )
 
-    def _found(self, case: Case, found: Container | DockwardenError | None) -> None:
+    def _found(self, case: Case, found: Container | DockwardenError | None, turns: int) -> None:
         case.looking = False
         if isinstance(found, DockwardenError):
             self._look_later(case, found)
         elif found is None:
             self._unseen(case)
         else:
-            case.attempts = 0
-            case.container = found
+            if not case.failed:
+                case.attempts = 0
+            case.seen(found, turns)
             self.judge(case)
             self.apply(case, Net.START if case.started_ns is not None else case.net)
-        if case.gone and case.idle:
-            self.drop(case)
+        self._bury(case)
 
     def _look_later(self, case: Case, error: DockwardenError) -> None:
         if case.attempts == 0:
@@ -176,14 +203,9 @@ class Enforcer:
                 self.look(case)
 
     def _unseen(self, case: Case) -> None:
-        """The engine knows no such container (any more)."""
+        """The engine knows no such container (any more): its last events will say so."""
         if case.held:
             self._rule(case, Ruling.THAW)
-        if (case.started_ns is not None or case.caught_at_gate) and not case.reported:
-            case.decision = undetermined("it was gone before its image could be looked up")
-            case.reported = True
-            self.report(case)
-        case.gone = True
 
     # Judging and acting.
 
@@ -198,6 +220,8 @@ class Enforcer:
     def apply(self, case: Case, net: Net) -> None:
         """Carry out the decision: let it run, or refuse it, or end it."""
         assert case.decision is not None  # apply follows judge
+        if not case.acting:
+            case.judged_by = net
         action = self.policy.action(case.decision)
         case.braked = action.touches and self._brakes(case, net)
         case.action = Action.REPORT if case.braked else action
@@ -205,14 +229,15 @@ class Enforcer:
             self._refuse_or_end(case, net)
         else:
             self._let_run(case)
+        case.judged = case.decision.verdict is not Verdict.UNDETERMINED
 
-    def disruptive(self, case: Case, net: Net) -> bool:
+    def disruptive(self, case: Case) -> bool:
         """Whether ending it would disturb what ran so far (docs/adr/0004)."""
         if case.decision is None or case.decision.verdict.is_forbidden:
             return False
         image = case.container.image if case.container else None
         known = image is not None and str(image.image_id) in self._formerly_approved
-        return known or (net is Net.SWEEP and case.live)
+        return known or case.settled_in
 
     def running(self) -> int:
         """How many containers run, as far as is known."""
@@ -221,14 +246,14 @@ class Enforcer:
     def _brakes(self, case: Case, net: Net) -> bool:
         if net is Net.SWEEP:  # sweeps ask the brake once for all they would end
             return case.braked
-        if not self.disruptive(case, net) or case.acting:
+        if not self.disruptive(case) or case.acting:
             return False
         return not self.brake_admits(1)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way about any container."""
-        return all(case.idle for case in self.cases.values())
+        """Whether every container is judged and nothing about any is under way."""
+        return all(case.idle and case.decision is not None for case in self.cases.values())
 
     def brake_admits(self, wanted: int) -> bool:
         """Ask the brake for `wanted` disruptive kills; says so when it goes on."""
@@ -248,11 +273,22 @@ class Enforcer:
         return admitted
 
     def _let_run(self, case: Case) -> None:
-        self.tools.gate.admit(case.id)
         if case.held:
             self._rule(case, Ruling.THAW)
-        starting = case.live or case.net is not Net.SWEEP
-        if case.action is Action.REPORT and not case.reported and starting:
+        self.tools.gate.admit(case.id)
+        case.caught_at_gate = False
+        if case.action is Action.REPORT and (case.live or self._is_news(case)):
+            self._report_once(case)
+
+    @staticmethod
+    def _is_news(case: Case) -> bool:
+        """Whether one that does not run (any more) is judged for the first time since it did."""
+        state = case.container.state if case.container else ContainerState.UNKNOWN
+        created = state is ContainerState.CREATED and case.net is not Net.SWEEP
+        return not case.judged and (case.ran or created)
+
+    def _report_once(self, case: Case) -> None:
+        if not case.reported:
             case.reported = True
             self.report(case)
 
@@ -262,80 +298,98 @@ class Enforcer:
         self.tools.emit(self.tools.composer.reported(case, case.decision))
 
     def _refuse_or_end(self, case: Case, net: Net) -> None:
-        self.tools.gate.refuse(case.id)
-        if case.held:
+        held = case.held
+        if held:
             self._rule(case, Ruling.KILL)
-        elif case.live:
+        self.tools.gate.refuse(case.id)
+        if case.live and not (held and case.at_gate):
             self._end(case)
+        elif case.caught_at_gate and not case.at_gate:
+            self._refuse(case)
+        elif case.ran and not case.acting:
+            if self._is_news(case):
+                self._report_once(case)
         elif net is Net.CREATE and Net.CREATE in self.policy.nets and not self.policy.keep_refused:
             self._refuse(case)
 
     def _rule(self, case: Case, ruling: Ruling) -> None:
         """Answer the gate; an engine-paused container is left as it is."""
-        paused = case.container is not None and case.container.state is ContainerState.PAUSED
         case.held = False
-        if paused:
+        if case.is_paused:
             case.at_gate = False
-        self.tools.gate.rule(case.id, Ruling.LEAVE if paused else ruling)
-        if paused and ruling is Ruling.KILL:
-            self._end(case)
+        self.tools.gate.rule(case.id, Ruling.LEAVE if case.is_paused else ruling)
 
     def _refuse(self, case: Case) -> None:
         """It has not run: capture evidence, remove it if so configured."""
-        if case.acting or case.container is None:
+        container = case.container
+        if case.acting or case.gone or case.removed or container is None:
             return
-        case.acting = True
-        container, finding_id = case.container, self.tools.composer.new_id()
+        sentence = self._sentence(case)
         remove = not self.policy.keep_refused
         self.tools.work.submit(
-            lambda: self.tools.acts.refuse(container, finding_id, remove=remove),
-            lambda deed: self._acted(case, finding_id, deed),
+            lambda: self.tools.acts.refuse(container, sentence.finding_id, remove=remove),
+            lambda deed: self._acted(case, sentence, deed),
         )
+
+    def _sentence(self, case: Case) -> Sentence:
+        assert case.decision is not None  # nothing is acted upon without a decision
+        case.acting = True
+        return Sentence(self.tools.composer.new_id(), case.decision)
 
     def _end(self, case: Case) -> None:
         """It runs: kill by the kernel at once, the rest elsewhere."""
-        if Net.START not in self.policy.nets or case.container is None:
+        container = case.container
+        if container is None:
+            return
+        paused_already = case.action is Action.PAUSE and case.is_paused
+        if Net.START not in self.policy.nets or paused_already:
+            self._report_once(case)
             return
         cgroup = self.tools.gate.cgroup(case.id)
         if case.action is Action.KILL:
             self.tools.processes.kill(case.id, cgroup)
         if case.acting:
             return
-        case.acting = True
-        container, finding_id = case.container, self.tools.composer.new_id()
+        sentence = self._sentence(case)
         action, policy = case.action, self.policy
         self.tools.work.submit(
             lambda: self.tools.acts.end(
                 container,
-                finding_id,
+                sentence.finding_id,
                 action=action,
                 cgroup=cgroup,
                 stop_timeout=policy.stop_timeout,
                 remove=not policy.keep_killed,
             ),
-            lambda deed: self._acted(case, finding_id, deed),
+            lambda deed: self._acted(case, sentence, deed),
         )
 
-    def _acted(self, case: Case, finding_id: str, deed: Deed | DockwardenError) -> None:
+    def _acted(self, case: Case, sentence: Sentence, deed: Deed | DockwardenError) -> None:
         if isinstance(deed, DockwardenError):
             deed = Deed(case.action, None, 0.0, error=str(deed))
-        if case.at_gate:  # its word on whether anything ran is still to come
-            case.deed = (finding_id, deed)
-            return
-        self._conclude(case, finding_id, deed)
+        case.deed = (sentence, deed)
+        self._conclude(case)
+        self._bury(case)
 
-    def _conclude(self, case: Case, finding_id: str, deed: Deed) -> None:
-        self.tools.emit(self.tools.composer.done(case, deed, finding_id))
-        case.acting = case.caught_at_gate = False
-        case.deed = None
+    def _conclude(self, case: Case) -> None:
+        """Record what was done, once nobody can still say that something ran: the gate may have
+        it in hand, and a removal's events (a start among them) end with the destruction."""
+        if case.deed is None or case.at_gate:
+            return
+        sentence, deed = case.deed
+        refused = case.caught_at_gate and not case.ran
+        if deed.removed and not (refused or case.gone):
+            return
+        if not case.failed or not (deed.error or refused):
+            self.tools.emit(self.tools.composer.done(case, sentence, deed))
+        case.acting, case.deed = False, None
+        case.failed, case.reported = bool(deed.error), True
         if deed.error:
             self._look_later(case, DockwardenError(deed.error))
-        elif deed.action is Action.PAUSE:
-            case.moved(ContainerState.PAUSED)
-        else:
-            case.moved(ContainerState.EXITED)
-        if case.gone and case.idle:
-            self.drop(case)
+            return
+        case.attempts, case.caught_at_gate = 0, False
+        case.removed, case.concluded_ns = deed.removed, deed.gone_ns
+        case.moved(ContainerState.PAUSED if deed.action is Action.PAUSE else ContainerState.EXITED)
 
     # What the gate says.
 
@@ -344,11 +398,17 @@ class Enforcer:
         if birth.build_step:
             self._build_step(birth)
             return
+        if birth.container_id in self.buried:  # late news of one that is gone
+            if birth.held:
+                self.tools.gate.rule(birth.container_id, Ruling.THAW)
+            return
         case = self.case(birth.container_id, Net.GATE)
         case.held = case.at_gate = birth.held
-        if case.decision is None:
+        if case.container is None:
             self.look(case)
         elif birth.held:
+            case.caught_at_gate = case.failed = False
+            self.judge(case)
             self.apply(case, Net.GATE)
 
     def on_settled(self, settled: Settled) -> None:
@@ -358,22 +418,20 @@ class Enforcer:
                 self.tools.composer.build_step(settled.container_id, build, settled.held_ms)
             )
             return
-        case = self.case(settled.container_id, Net.GATE)
+        case = self.cases.get(settled.container_id)
+        if case is None:
+            return  # it was gone before
         case.held = case.at_gate = False
         case.caught_at_gate = settled.ruling is Ruling.KILL
-        if settled.unanswered:
-            self._unanswered(case, settled)
+        if settled.unanswered and settled.ruling is not Ruling.LEAVE:  # left: it ended by itself
+            self.tools.emit(self.tools.composer.unanswered(case, settled))
         if case.deed is not None:
-            self._conclude(case, *case.deed)
+            self._conclude(case)
+        elif settled.unanswered:
+            self.look(case)
         elif case.caught_at_gate and case.action.touches:
             self._refuse(case)
-        if case.gone and case.idle:
-            self.drop(case)
-
-    def _unanswered(self, case: Case, settled: Settled) -> None:
-        decision = undetermined(f"no verdict came within {settled.held_ms:.0f} ms at the gate")
-        self.tools.emit(self.tools.composer.reported(case, decision))
-        self.look(case)
+        self._bury(case)
 
     def on_gate_state(self, state: GateState) -> None:
         """The gate stands or does not; without it the other two nets go on."""
@@ -388,8 +446,8 @@ class Enforcer:
         self.tools.emit(self.tools.composer.notice("gate.down", summary, kind=Kind.ALARM))
         for case in list(self.cases.values()):
             case.held = case.at_gate = False
-            if case.deed is not None:
-                self._conclude(case, *case.deed)
+            self._conclude(case)
+            self._bury(case)
 
     def tell_gate(self) -> None:
         """Tell a new gate, or one that was made to forget, all that is decided."""

@@ -53,12 +53,12 @@ class ListKeeper:
         try:
             self._adopt(self._load())
         except DockwardenError as error:
-            self._refused(error)
             try:
                 if (last_good := self._last_good()) is not None:
                     self._adopt(last_good, again=True)
             except DockwardenError as worse:
                 log.warning("list.last_good_unusable", error=str(worse))
+            self._refused(error)
 
     def tick(self) -> None:
         """Judge all again when an approval, a waiver or an exemption has ended."""

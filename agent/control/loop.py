@@ -4,6 +4,7 @@ It knows nothing of containers: what a message means is its receiver's business.
 """
 
 import queue
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -109,11 +110,14 @@ class Loop:
 
     def run(self) -> None:
         """Deliver until `stop`; raises what `crash` was given."""
+        ticked = time.monotonic()
         while True:
+            if self._queue.empty() or time.monotonic() - ticked >= self._period:
+                self._tick()
+                ticked = time.monotonic()
             try:
                 message = self._queue.get(timeout=self._period)
             except queue.Empty:
-                self._tick()
                 continue
             if isinstance(message, _Stop):
                 return
@@ -123,5 +127,3 @@ class Loop:
                 message.action()
             else:
                 self._handle(message)
-            if self._queue.empty():
-                self._tick()

@@ -80,7 +80,10 @@ class Recorder:
             closing = self._gather(waiting)
             if waiting and self._keep(waiting):
                 waiting.clear()
-            elif waiting and not closing:
+            elif waiting and closing:
+                self.dropped += len(waiting)
+                log.critical("findings.lost", findings=len(waiting), error=self.failing)
+            elif waiting:
                 self._shed(waiting)
                 time.sleep(RETRY_SECONDS)
 

@@ -43,7 +43,7 @@ class Verbs:
     def _release_brake(self) -> dict[str, Any]:
         enforcer = self._answers.enforcer
         was_on = enforcer.brake.on
-        enforcer.brake.release()
+        enforcer.brake.release_by_hand(enforcer.tools.clock.monotonic())
         if was_on:
             notice = enforcer.tools.composer.notice(
                 "brake.released", "The kill-rate brake was released by hand."

@@ -102,7 +102,8 @@ class Tree:
                     self._found(path, False)
                 return
             self._forget(path)
-        self._explore(path, existing=False)
+        if came:  # what only went must not be told of as found once more
+            self._explore(path, existing=False)
 
     def _explore(self, top: str, *, existing: bool) -> None:
         waiting = [top]

@@ -103,13 +103,13 @@ class RealGateYard:
         self.heard: list[GateMessage] = []
         self.real = CgroupGate(
             self.heard.append,
-            roots=[place.root],
             freeze=freeze,
             hold_seconds=hold_seconds,
             on_timeout=on_timeout,
+            build_steps="deny",
+            roots=[place.root],
             engine_root=str(place.engine_root),
             cgroup_version=place.version,
-            build_steps="deny",
             mount=place.mount,
         )
         self.gate: Gate = self.real

@@ -269,5 +269,7 @@ class FakeHost:
 
     def _emit(self, kind: str, action: str, actor: str, *, image: str = "", name: str = "") -> None:
         with self._lock:
-            self._last_ns = max(self._last_ns + 1000, int(self.clock.now().timestamp()) * 10**9)
+            self._last_ns = max(
+                self._last_ns + 1000, int(self.clock.now().timestamp() * 1e6) * 1000
+            )
             self.hub.emit(EngineEvent(kind, action, actor, self._last_ns, image, name))

@@ -8,23 +8,19 @@ from tests.fakes.host import FakeHost
 
 
 class FakeProcesses:
-    """`ports.Processes`. What is in `immortal` (names) survives every signal."""
+    """`ports.Processes`."""
 
     def __init__(self, host: FakeHost) -> None:
         self._host = host
-        self.immortal: set[str] = set()
 
     def kill(self, container_id: str, cgroup: str | None) -> bool:  # noqa: ARG002 - the ID suffices here
         """See `ports.Processes`."""
-        one = self._host.known.get(container_id)
-        if one is not None and one.name in self.immortal:
-            return True
         return self._host.kernel_kill(container_id)
 
     def wait_empty(self, container_id: str, cgroup: str | None, timeout: float) -> bool:  # noqa: ARG002 - nothing takes time here
         """See `ports.Processes`."""
         one = self._host.known.get(container_id)
-        return one is None or one.name not in self._host.live | self.immortal
+        return one is None or one.name not in self._host.live
 
 
 class MemoryEvidence:

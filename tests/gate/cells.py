@@ -118,6 +118,16 @@ class Cells:
         state = {"State": {"Running": True, "Paused": paused}}
         (folder / "config.v2.json").write_text(json.dumps(state, separators=(",", ":")))
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """What a gate has to know to look here, and nowhere else."""
+        return {
+            "roots": [self.root],
+            "engine_root": str(self.engine_root),
+            "cgroup_version": self.version,
+            "mount": self.mount,
+        }
+
     def frozen(self) -> list[str]:
         """Every cgroup here that is frozen."""
         return [path for path in self._all() if self._is_frozen(path)]

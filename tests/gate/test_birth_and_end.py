@@ -6,7 +6,7 @@ import pytest
 
 from agent.ports import Birth, Ruling
 from tests.gate.cells import Cell, Cells, await_
-from tests.gate.conftest import Guarded
+from tests.gate.guarded import Guarded
 
 Guard = Callable[..., Guarded]
 

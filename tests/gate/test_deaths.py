@@ -14,7 +14,7 @@ import pytest
 from agent.adapters.cgroup_gate.link import GateLink
 from agent.ports import GateState, Ruling
 from tests.gate.cells import Cell, Cells, await_
-from tests.gate.conftest import Guarded
+from tests.gate.guarded import Guarded
 
 Guard = Callable[..., Guarded]
 RUNS = 50  # a side and hierarchy: 200 deaths in all

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.gate.channel import Channel
 from agent.ports import Ruling
 from tests.gate.cells import Cells
-from tests.gate.conftest import Guarded
+from tests.gate.guarded import Guarded
 
 Guard = Callable[..., Guarded]
 HEAVY = ("_json", "_datetime", "_decimal", "_pickle", "_ssl", "pyexpat", "_sqlite3", "_hashlib")
@@ -45,7 +45,8 @@ def test_agent_that_does_not_read_is_told_what_it_lost() -> None:
         channel = Channel(theirs.fileno())
         for number in range(10_000):
             channel.say(f"gone {number}")
-        assert channel.waiting
+        full = channel.waiting
+        assert full
         ours.setblocking(False)
         heard = []
         while channel.waiting:
@@ -64,9 +65,8 @@ def test_what_was_said_before_the_end_is_heard() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         channel = Channel(theirs.fileno())
-        with ours:
-            ours.send(b"rule x kill")
-        assert channel.receive() == [["rule", "x", "kill"]]
-        assert channel.closed is True
+        ours.send(b"rule x kill")
+        ours.close()
+        assert (channel.receive(), channel.closed) == ([["rule", "x", "kill"]], True)
         channel.say("ping")
-        assert not channel.waiting
+        assert channel.waiting is False

@@ -13,7 +13,7 @@ from agent.gate.inotify import Inotify
 from agent.gate.tree import Tree
 from agent.ports import Birth, GateState, Ruling
 from tests.gate.cells import Cells, await_
-from tests.gate.conftest import Guarded
+from tests.gate.guarded import Guarded
 
 Guard = Callable[..., Guarded]
 STEP = "rh08j0gzv9vjzrd0w6vcqz2xb"
@@ -178,7 +178,7 @@ def test_too_few_watches(tmp_path: Path) -> None:
 
 
 def test_gate_that_cannot_watch_says_why(place: Cells) -> None:
-    guarded = Guarded(place, mount="/nonexistent")
+    guarded = Guarded(place.settings, mount="/nonexistent")
     guarded.gate.start()
     try:
         state = guarded.await_(GateState, lambda state: not state.standing)

@@ -25,9 +25,12 @@ def up(options: argparse.Namespace) -> int:
         image = registry.push(images.build("acme/web", "1"))
         print(f"host {host.name}: engine {host.engine.version}, cgroup {host.cgroup}, {host.store}")
         print(f"image {image.reference()}")
-        print(f"enter  nsenter --mount=/proc/{host.holder_pid}/ns/mnt --net=/run/netns/{host.name}")
-        print(f"or     export DOCKER_HOST={host.docker_host}")
         print(f"cgroup {host.containers_cgroup}")
+        settings = " ".join(f"{name}={value}" for name, value in host.environment.items())
+        print(
+            f"enter  nsenter --mount=/proc/{host.holder_pid}/ns/mnt --net=/run/netns/{host.name}"
+            f" env {settings} bash"
+        )
         sys.stdout.flush()
         if sys.stdin.isatty():
             print("a shell inside; leave it to take the host down", flush=True)
@@ -68,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True)
     builder = commands.add_parser("up", help="build a host to play with")
     builder.add_argument("--engine", choices=tuple(CATALOGUE), default="20.10")
-    builder.add_argument("--cgroup", choices=("v1", "v2"), default="v1")
+    builder.add_argument("--cgroup", choices=("v1", "v2"))
     builder.add_argument("--store", choices=("classic", "containerd"), default="classic")
     builder.set_defaults(run=up)
     commands.add_parser("list", help="list hosts").set_defaults(run=show)

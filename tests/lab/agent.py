@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from agent.adapters.allowlist_file import dump
 from agent.adapters.findings_file import read
 from agent.domain.allowlist import Approval, Deny, Level
@@ -54,7 +52,7 @@ class LabAgent:
 
     def __init__(self, host: LabHost, settings: Mapping[str, Mapping[str, Any]] | None = None):
         self.host = host
-        self._settings = {table: dict(keys) for table, keys in (settings or {}).items()}
+        self.settings = {table: dict(keys) for table, keys in (settings or {}).items()}
         self._process: subprocess.Popen[Any] | None = None
         self._sequence = 0
         self._logs = 0
@@ -65,7 +63,7 @@ class LabAgent:
     def configure(self, **tables: Mapping[str, Any]) -> None:
         """Merge tables into the configuration and write it."""
         for table, keys in tables.items():
-            self._settings.setdefault(table, {}).update(keys)
+            self.settings.setdefault(table, {}).update(keys)
         settings: dict[str, dict[str, Any]] = {
             "agent": {"mode": "enforce", "host_name": self.host.name},
             "engine": {"socket": str(self.host.docker_socket)},
@@ -73,7 +71,7 @@ class LabAgent:
             "reports": {"journal": "off"},
             "control": {"explain_access": "everyone"},
         }
-        for table, keys in self._settings.items():
+        for table, keys in self.settings.items():
             settings.setdefault(table, {}).update(keys)
         lines = []
         for table, keys in settings.items():
@@ -170,9 +168,10 @@ class LabAgent:
     @property
     def gate_pid(self) -> int:
         """The gate's own process."""
-        for child in psutil.Process(self.pid).children():
-            if "serve" in child.cmdline():
-                return child.pid
+        for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            for child in map(int, listed.read_text().split()):
+                if b"serve" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                    return child
         raise LabError(f"the agent has no gate: {self.words()}")
 
     @property
@@ -205,8 +204,12 @@ class LabAgent:
             found = call(str(self.host.path("/run/dockwarden/agent.sock")), "status", {}, 5.0)
         except ControlUnavailable:
             found = {}
-        nothing = {"engine": {"connected": False}, "gate": {"standing": False}, "allowlist": {}}
-        return nothing | found
+        nothing: dict[str, Any] = {
+            "engine": {"connected": False},
+            "gate": {"standing": False},
+            "allowlist": {},
+        }
+        return {**nothing, **found}
 
     def findings(self, *, name: str = "", event: str = "") -> list[dict[str, Any]]:
         """All findings so far, oldest first; of one container or event if named."""

@@ -12,18 +12,18 @@ from tests.lab.images import BuiltImage
 
 STATE = ("/etc/dockwarden", "/var/lib/dockwarden", "/var/log/dockwarden")
 
-_agents: dict[str, tuple[str, LabAgent]] = {}
+_agents: dict[str, LabAgent] = {}
 
 
 def running(host: LabHost, good: BuiltImage, tables: Mapping[str, Mapping[str, Any]]) -> LabAgent:
     """An agent with these settings that approves `good` alone; a new one begins with no state."""
-    key = repr(sorted((table, sorted(keys.items())) for table, keys in tables.items()))
-    known, agent = _agents.get(host.name, ("", None))
-    if agent is None or known != key or not agent.running or not agent.stands():
+    agent = _agents.get(host.name)
+    wanted = {table: dict(keys) for table, keys in tables.items()}
+    if agent is None or agent.settings != wanted or not agent.running or not agent.stands():
         end(host)
         _wipe(host)
         agent = LabAgent(host, tables)
-        _agents[host.name] = (key, agent)
+        _agents[host.name] = agent
         agent.configure()
         agent.allow(good)
         agent.start()
@@ -34,14 +34,14 @@ def running(host: LabHost, good: BuiltImage, tables: Mapping[str, Mapping[str, A
 
 def end(host: LabHost) -> None:
     """Stop the host's agent, if it has one."""
-    _, agent = _agents.pop(host.name, ("", None))
+    agent = _agents.pop(host.name, None)
     if agent is not None and agent.running:
         agent.stop()
 
 
 def check(host: LabHost) -> None:
     """The host's agent met nothing that it had no name for."""
-    _, agent = _agents.get(host.name, ("", None))
+    agent = _agents.get(host.name)
     if agent is not None:
         assert "Traceback" not in agent.words(), agent.words()
 

@@ -1,6 +1,7 @@
 """The control groups of a lab host, in every hierarchy that the machine has.
 
-Nothing here acts outside ``/dwlab-<id>``: the name is checked before any kill or removal.
+Nothing here acts outside ``/dwlab-<id>`` and ``/dwlab-<id>-<anything>``, which tests may use as a
+cgroup parent outside the host's own: the name is checked before any kill or removal.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ def kill(name: str, *, deadline_s: float = 10.0) -> None:
     end = time.monotonic() + deadline_s
     while True:
         _thaw(name)
-        _write(_own(unified(), name) / "cgroup.kill", "1")
+        for root in _roots(unified(), name):
+            _write(root / "cgroup.kill", "1")
         left = processes(name) - {os.getpid()}
         if not left:
             return
@@ -131,17 +133,22 @@ def names() -> set[str]:
     found = set()
     for hierarchy in hierarchies():
         for directory in hierarchy.mount.glob("dwlab-*"):
-            if HOST_NAME.match(directory.name):
-                found.add(directory.name)
+            name = "-".join(directory.name.split("-")[:2])
+            if HOST_NAME.match(name):
+                found.add(name)
     return found
 
 
 def _directories(name: str) -> Iterator[Path]:
     for hierarchy in hierarchies():
-        root = _own(hierarchy.mount, name)
-        if root.is_dir():
+        for root in _roots(hierarchy.mount, name):
             for path, _, _ in os.walk(root):
                 yield Path(path)
+
+
+def _roots(mount: Path, name: str) -> list[Path]:
+    own = _own(mount, name)
+    return [path for path in (own, *mount.glob(f"{name}-*")) if path.is_dir()]
 
 
 def _own(mount: Path, name: str) -> Path:

@@ -32,7 +32,7 @@ class EngineMachine(Machine):
         self,
         engine: str = "20.10",
         *,
-        cgroup: CgroupVersion = "v1",
+        cgroup: CgroupVersion | None = None,
         store: ImageStore = "classic",
         live_restore: bool = False,
         dockerd_args: Sequence[str] = (),
@@ -40,6 +40,8 @@ class EngineMachine(Machine):
         start: bool = True,
     ) -> None:
         """Describe the host; ``daemon_json`` is merged into /etc/docker/daemon.json.
+
+        Without a choice of ``cgroup`` it is v1 where this machine has that, else v2.
 
         Raises ``EngineUnusable`` or ``CgroupUnavailable`` if this machine cannot have it.
         """

@@ -27,7 +27,6 @@ from tests.lab.registry import Registry
 from tests.lab.trials import Trials, nothing_stays_frozen
 
 FIXTURES = frozenset({"flavour", "shared_host", "host", "registry", "lab_host", "push_image"})
-AGENT_FIXTURES = frozenset({"agent", "make_agent"})
 FLAVOURS = pytest.StashKey[tuple[Flavour, ...]]()
 
 
@@ -96,7 +95,7 @@ def host(shared_host: LabHost, request: pytest.FixtureRequest) -> Iterator[LabHo
 
     An agent runs there only in tests that ask for one.
     """
-    if not AGENT_FIXTURES & set(request.fixturenames):
+    if "make_agent" not in request.fixturenames:
         agents.end(shared_host)
     if not shared_host.running:
         shared_host.start_engine()
@@ -193,12 +192,14 @@ def make_agent(host: LabHost, good: BuiltImage) -> Iterator[Callable[..., LabAge
 
 
 @pytest.fixture
-def agent(make_agent: Callable[..., LabAgent]) -> LabAgent:
-    """The host's agent: enforcing, every setting at its default, `good` alone approved."""
-    return make_agent()
+def make_trials(
+    make_agent: Callable[..., LabAgent], host: LabHost, tmp_path: Path
+) -> Callable[..., Trials]:
+    """A maker of `trials` beside an agent with these tables of settings."""
+    return lambda **tables: Trials(host, make_agent(**tables), tmp_path)
 
 
 @pytest.fixture
-def trials(agent: LabAgent, host: LabHost, tmp_path: Path) -> Trials:
-    """Starts containers beside `agent` and checks what came of them."""
-    return Trials(host, agent, tmp_path)
+def trials(make_trials: Callable[..., Trials]) -> Trials:
+    """Starts containers beside the host's default agent and checks what came of them."""
+    return make_trials()

@@ -42,9 +42,13 @@ def make_directory(name: str) -> None:
     directory = host_directory(name)
     staging = directory.with_name(f".{name}")
     staging.mkdir(mode=0o711)
-    owner = {"pid": os.getpid(), "started": _started(os.getpid())}
-    (staging / "owner.json").write_text(json.dumps(owner))
+    _write_owner(staging, os.getpid())
     staging.rename(directory)
+
+
+def hand_over(name: str, pid: int) -> None:
+    """From now on the host belongs to that process: it may outlive the one that made it."""
+    _write_owner(host_directory(name), pid)
 
 
 def owned(name: str) -> bool:
@@ -100,10 +104,15 @@ def remove_host(name: str) -> None:
         raise LabError(f"{name} was not removed whole: {'; '.join(problems)}")
 
 
+def _write_owner(directory: Path, pid: int) -> None:
+    owner = json.dumps({"pid": pid, "started": _started(pid)})
+    (directory / "owner.json").write_text(owner)
+
+
 def _strays(name: str) -> set[int]:
     """Return processes outside the host's cgroups whose root lies in its work directory.
 
-    ``docker run --cgroup-parent /elsewhere`` makes such ones. Their own mount table names the
+    ``docker run --cgroup-parent /elsewhere`` makes such. Their own mount table names the
     work directory, which is unique to the host.
     """
     marker = f"{host_directory(name)}/"

@@ -24,10 +24,13 @@ CgroupVersion = Literal["v1", "v2"]
 class Machine:
     """An isolated machine; a context manager whose end leaves nothing behind."""
 
-    def __init__(self, *, cgroup: CgroupVersion = "v1") -> None:
-        """Describe the machine; raises ``CgroupUnavailable`` if it cannot exist here."""
-        cgroups.require(cgroup)
-        self.cgroup: CgroupVersion = cgroup
+    def __init__(self, *, cgroup: CgroupVersion | None = None) -> None:
+        """Describe the machine; without a choice of cgroup it has the oldest there is here.
+
+        Raises ``CgroupUnavailable`` if it cannot exist here.
+        """
+        self.cgroup: CgroupVersion = cgroup or ("v2" if cgroups.freezer() is None else "v1")
+        cgroups.require(self.cgroup)
         self.name = f"dwlab-{secrets.token_hex(3)}"
         self.work = host_directory(self.name)
         self._holder: subprocess.Popen[bytes] | None = None

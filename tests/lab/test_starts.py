@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.trials import Trial, Trials, state
@@ -45,7 +44,7 @@ def test_another_cgroup_parent_hides_nothing(
     [
         ("--pid=host",),
         ("--network=host", "--ipc=host", "--uts=host"),
-        ("--privileged=false", "--cap-add=ALL", "--security-opt=seccomp=unconfined"),
+        ("--privileged=false", "--cap-add=NET_ADMIN", "--security-opt=seccomp=unconfined"),
         ("--init",),
         ("--read-only", "--user=65534"),
     ],
@@ -70,10 +69,9 @@ def test_what_was_only_created_is_removed_before_anyone_can_start_it(
 
 
 def test_what_is_kept_for_inspection_is_refused_at_its_start(
-    make_agent: Callable[..., LabAgent], host: LabHost, bad: BuiltImage, tmp_path: object
+    make_trials: Callable[..., Trials], host: LabHost, bad: BuiltImage
 ) -> None:
-    agent = make_agent(enforcement={"keep_refused": True})
-    trials = Trials(host, agent, tmp_path)  # type: ignore[arg-type]
+    trials = make_trials(enforcement={"keep_refused": True})
     trial = trials.create(bad)
     host.docker("rename", trial.name, f"{trial.name}-renamed")
     trial.name += "-renamed"
@@ -110,7 +108,7 @@ def test_a_restarting_approved_container_is_never_disturbed(
     host.docker("rename", trial.name, f"{trial.name}-renamed")
     trials.runs(trial)
     host.run(["kill", "-9", str(host.inspect(trial.name + "-renamed")["State"]["Pid"])])
-    trials.agent.until(lambda: trial.probe.alive(), "its restart policy to bring it back")
+    trials.agent.until(trial.probe.alive, "its restart policy to bring it back")
 
 
 def test_code_that_lives_for_less_than_a_millisecond_does_not_slip_through(

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,12 +16,16 @@ from pathlib import Path
 import pytest
 
 from tests.lab import __main__ as command
-from tests.lab import images, leftovers
+from tests.lab import cgroups, images, leftovers
+from tests.lab.apt import run_checked
+from tests.lab.built import BuiltImage
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
-from tests.lab.images import BuiltImage
 from tests.lab.probe import Probe
 from tests.lab.registry import Registry
+
+NETLINK_NETFILTER = 12
+NFT_MSG_GETGEN = 10 << 8 | 16
 
 SCRIPT = """\
 import sys
@@ -47,12 +53,17 @@ def other_process() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         process.wait(timeout=30)
 
 
-def machine() -> tuple[str, str, str]:
-    """Return the machine's own addresses, routes and firewall rules."""
-    return tuple(  # type: ignore[return-value]  # three commands, three strings
-        subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-        for argv in (["ip", "-br", "addr"], ["ip", "route"], ["iptables", "-S"])
-    )
+def machine() -> tuple[str, str, bytes]:
+    """Return the machine's own addresses and routes, and its firewall's generation.
+
+    The kernel counts every change of a network's rules; the answer to NFT_MSG_GETGEN holds the
+    count behind two headers (linux/netfilter/nf_tables.h). Asking changes nothing.
+    """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
+        kernel.send(struct.pack("=IHHIIBBH", 20, NFT_MSG_GETGEN, 1, 1, 0, 0, 0, 0))
+        generation = kernel.recv(4096)[20:28]
+    addresses, routes = (run_checked(["ip", *words]) for words in (["-br", "addr"], ["route"]))
+    return addresses, routes, generation
 
 
 def test_nothing_is_left_of_a_host_whatever_state_it_was_in(
@@ -94,6 +105,22 @@ def test_a_container_that_left_the_hosts_cgroup_is_found_too(
     assert leftovers.traces(host.name).none
 
 
+def test_a_process_that_left_all_of_the_hosts_cgroups_is_found_by_its_mounts(
+    lab_host: Callable[..., LabHost],
+) -> None:
+    host = lab_host(start=False)
+    stray = host.popen(["sh", "-c", "echo inside; exec sleep 1000"], stdout=subprocess.PIPE)
+    assert stray.stdout is not None
+    with stray.stdout as said:
+        assert said.readline() == b"inside\n"
+    for hierarchy in cgroups.hierarchies():
+        (hierarchy.mount / "cgroup.procs").write_text(str(stray.pid))
+    assert stray.pid not in cgroups.processes(host.name)
+    host.close()
+    assert stray.wait(timeout=5) == -signal.SIGKILL
+    assert leftovers.traces(host.name).none
+
+
 def test_a_host_that_fails_to_start_leaves_nothing() -> None:
     host = LabHost(daemon_json={"no-such-key": True})
     with pytest.raises(Exception, match="no-such-key"), host:
@@ -128,7 +155,7 @@ def test_what_is_written_inside_stays_inside(lab_host: Callable[..., LabHost]) -
 
 
 def test_hosts_run_side_by_side(lab_host: Callable[..., LabHost]) -> None:
-    hosts = [lab_host("20.10"), lab_host("20.10", cgroup="v2")]
+    hosts = [lab_host("20.10"), lab_host("newest", cgroup="v2")]
     pushed = [Registry(host) for host in hosts]
     for registry in pushed:
         with registry:

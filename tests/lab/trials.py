@@ -9,7 +9,7 @@ import itertools
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,14 +119,11 @@ class Trials:
         assert not trial.probe.alive()
         return finding
 
-    def all_judged(self, trials: Iterable[Trial], approved: Callable[[Trial], bool]) -> None:
-        """0 unjudged: whatever ran is approved, or some finding speaks of it and it has ended."""
-        for trial in trials:
-            if approved(trial):
-                continue
-            if trial.probe.ran:
-                self.agent.finding(trial.name)
-            self.agent.until(lambda: not trial.probe.alive(within_s=0.02), f"{trial.name}'s end")
+    def judged(self, trial: Trial) -> None:
+        """An unapproved one is not unjudged: if it ran, a finding speaks of it and it has ended."""
+        if trial.probe.ran:
+            self.agent.finding(trial.name)
+        self.agent.until(lambda: not trial.probe.alive(within_s=0.02), f"{trial.name}'s end")
 
 
 def state(host: LabHost, name: str) -> str:

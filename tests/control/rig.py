@@ -1,0 +1,344 @@
+"""A whole agent without threads: the control loops on a simulated host, each step chosen by tests.
+
+Producers queue as in the daemon, each in its own order: the event stream, the gate, the jobs'
+results. `drain` delivers until nothing is left, in an order that the caller may choose.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from agent.control.acts import Acts
+from agent.control.answers import Answers, Memory
+from agent.control.brake import Brake, BrakeLimits
+from agent.control.compose import Composer
+from agent.control.connection import Connection
+from agent.control.enforce import Enforcer, Tools
+from agent.control.lists import ListKeeper
+from agent.control.policy import Policy
+from agent.control.record import Recorder
+from agent.control.sweep import Sweeper
+from agent.domain.errors import DockwardenError
+from agent.domain.finding import Finding, Kind
+from agent.domain.identity import ImageIdentity
+from agent.domain.ids import new_id
+from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
+from agent.ports import (
+    STREAM,
+    Birth,
+    EngineEvent,
+    GateMessage,
+    GateState,
+    Ruling,
+    Settled,
+    TrustedList,
+)
+from tests.control.yard import ROOT, Locked, Yard
+from tests.domain.build import image
+from tests.fakes.clock import FakeClock
+from tests.fakes.gate import FakeGate
+from tests.fakes.processes import FakeProcesses, MemoryEvidence
+from tests.fakes.sink import FakeSink
+
+T = TypeVar("T")
+
+UP = "stream up"
+LIMITS = BrakeLimits(kills=10, seconds=60.0, share=0.5)
+PRODUCERS = ("stream", "gate", "result", "job")
+Chooser = Callable[[Sequence[str]], str]
+
+
+def first_come(ready: Sequence[str]) -> str:
+    """Whatever is first of stream, gate, results, jobs."""
+    return ready[0]
+
+
+@dataclass(slots=True)
+class Job:
+    """Slow work that was asked for. One that is `stuck` is never run."""
+
+    run: Callable[[], Any]
+    then: Callable[[Any], None]
+    stuck: bool = False
+
+
+@dataclass(slots=True)
+class Rig:
+    """See the module. `standing` False: a host whose gate cannot stand."""
+
+    mode: Mode = Mode.ENFORCE
+    actions: dict[Verdict, Action] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    limits: BrakeLimits = LIMITS
+    standing: bool = True
+    on_timeout: Ruling = Ruling.THAW
+    trusted: TrustedList | DockwardenError | None = None
+    watched_since: datetime | None = None
+    host: Yard = field(default_factory=Yard)
+    remembered: list[TrustedList] = field(default_factory=list)
+    sink: FakeSink = field(default_factory=FakeSink)
+    stream: deque[EngineEvent | str] = field(default_factory=deque)
+    gate_said: deque[GateMessage] = field(default_factory=deque)
+    results: deque[Callable[[], None]] = field(default_factory=deque)
+    jobs: list[Job] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
+    _serial: int = 0
+    _connected: bool = False
+    gate: FakeGate = field(init=False)
+    processes: FakeProcesses = field(init=False)
+    evidence: MemoryEvidence = field(init=False)
+    enforcer: Enforcer = field(init=False)
+    sweeper: Sweeper = field(init=False)
+    lists: ListKeeper = field(init=False)
+    connection: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
+        policy = self._policy()
+        freeze = self.mode is Mode.ENFORCE and Net.GATE in policy.nets
+        self.gate = FakeGate(
+            self.host, self.gate_said.append, freeze=freeze, on_timeout=self.on_timeout
+        )
+        self.processes, self.evidence = FakeProcesses(self.host), MemoryEvidence()
+        acts = Acts(self.host, self.processes, self.evidence, self.clock, policy.allow_derived)
+        composer = Composer(policy, self.clock, self._new_id)
+        tools = Tools(acts, self.gate, self.processes, self, self.clock, composer, self._emit)
+        self.enforcer = Enforcer(policy, tools, Brake(self.limits))
+        self.sweeper = Sweeper(self.enforcer, watched_since=self.watched_since)
+        self.lists = ListKeeper(
+            self.enforcer,
+            self.sweeper,
+            load=self._load,
+            last_good=lambda: self.remembered[-1] if self.remembered else None,
+            remember=self.remembered.append,
+        )
+        self.connection = Connection(
+            self.enforcer, self.sweeper, ask=self.host.info, root=ROOT, moved=lambda _root: None
+        )
+        self.host.hub.listeners.append(self._heard)
+
+    def _policy(self) -> Policy:
+        table = ActionTable({**DEFAULT_ENFORCE, **self.actions})
+        return Policy(self.mode, table, host="h1", **self.settings)
+
+    @property
+    def clock(self) -> FakeClock:
+        """The one clock of host and agent."""
+        assert isinstance(self.host.clock, FakeClock)
+        return self.host.clock
+
+    # The agent's life.
+
+    def begin(self) -> "Rig":
+        """Start as the daemon does, and deliver all."""
+        self.boot()
+        return self.drain()
+
+    def boot(self) -> None:
+        """Start as the daemon does; nothing is delivered yet."""
+        self.lists.load_first()
+        if self.standing:
+            self.gate.start()
+        self.connect()
+
+    def connect(self, since_ns: int | None = None) -> None:
+        """The event stream opens; replayed from `since_ns` (inclusive)."""
+        self._connected = True
+        self.stream.append(UP)
+        if since_ns is not None:
+            self.stream.extend(e for e in self.host.hub.memory if e.time_ns >= since_ns)
+
+    def disconnect(self) -> None:
+        """The event stream ends; what happens from now on is missed."""
+        if self._connected:
+            self._connected = False
+            self.stream.append("the engine closed the event stream")
+
+    def say(self, note: str) -> None:
+        """The stream says something of itself."""
+        self.stream.append(EngineEvent(STREAM, note, "", 0))
+
+    def adopt(self, trusted: TrustedList | DockwardenError) -> None:
+        """The list's file changed."""
+        self.trusted = trusted
+        self.lists.load()
+
+    def tick(self, seconds: float = 0.0) -> None:
+        """Time passes, and the loop looks at the clock."""
+        self.clock.advance(seconds)
+        self.enforcer.retry_due()
+        self.sweeper.tick()
+        self.lists.tick()
+
+    # Delivery.
+
+    def ready(self) -> list[str]:
+        """The producers that have something."""
+        self.gate.notice_ends()
+        waiting = (self.stream, self.gate_said, self.results, self._open_jobs())
+        return [name for name, queue in zip(PRODUCERS, waiting, strict=True) if queue]
+
+    def step(self, producer: str, number: int = 0) -> bool:
+        """Deliver the next message of a producer, or run one of the open jobs; False when that
+        job waits for a lock of the engine."""
+        match producer:
+            case "stream":
+                self._handle_stream(self.stream.popleft())
+            case "gate":
+                self._handle_gate(self.gate_said.popleft())
+            case "result":
+                self.results.popleft()()
+            case "job":
+                jobs = self._open_jobs()
+                return self._run(jobs[number % len(jobs)])
+        return True
+
+    def drain(self, choose: Chooser = first_come) -> "Rig":
+        """Deliver everything, and all that comes of it."""
+        locked = 0
+        while ready := self.ready():
+            jobs = len(self._open_jobs())
+            if ready == ["job"] and locked >= jobs:
+                self.host.impatient = True  # nobody else moves: the engine's time limit is reached
+            chosen = choose(ready)
+            moved = self.step(chosen, locked if chosen == "job" else 0)
+            locked = 0 if moved else locked + 1
+            self.host.impatient = False
+        return self
+
+    def rest(self, choose: Chooser = first_come) -> "Rig":
+        """Deliver everything and let time pass until nothing more comes of it."""
+        for _ in range(8):
+            self.drain(choose)
+            for container_id in list(self.gate.held):
+                self.gate.timeout(container_id)
+            self.tick(10.0)
+        return self.drain(choose)
+
+    # What tests look at.
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that was recorded."""
+        return self.sink.findings
+
+    @property
+    def violations(self) -> list[Finding]:
+        """The findings about containers."""
+        return [finding for finding in self.findings if finding.kind is Kind.VIOLATION]
+
+    def about(self, name: str) -> list[Finding]:
+        """The findings about the container of this name."""
+        return [f for f in self.violations if f.container and f.container.name == name]
+
+    def events_of(self, kind: Kind) -> list[str]:
+        """The names of what happened, for one kind of finding."""
+        return [finding.event for finding in self.findings if finding.kind is kind]
+
+    def answers(self) -> Answers:
+        """What the control socket would be told."""
+        recorder = Recorder(
+            self.sink, [], complete=lambda f: f, kept=lambda _: None, crashed=lambda _: None
+        )
+        return Answers(
+            self.enforcer,
+            self.lists,
+            self.sweeper,
+            self.connection,
+            recorder,
+            self.memory,
+            self.clock.now(),
+        )
+
+    # The host.
+
+    def image(self, name: str, chain: Sequence[str] = ()) -> ImageIdentity:
+        """Load an image whose reference is its name."""
+        return self.host.load_image(image(name, chain=tuple(chain)), name)
+
+    def start(self, reference: str, name: str, **options: Any) -> str:
+        """`docker run -d` of an image that is loaded if need be; nothing is delivered."""
+        if reference not in self.host.images:
+            self.image(reference)
+        return self.host.run(reference, name, **options)
+
+    def run(self, reference: str, name: str, **options: Any) -> str:
+        """`docker run -d`: created, all delivered, started, all delivered."""
+        container_id = self.create(reference, name, **options)
+        self.drain()
+        self.host.start(container_id)
+        self.drain()
+        return container_id
+
+    def create(self, reference: str, name: str, **options: Any) -> str:
+        """`docker create`; nothing is delivered."""
+        if reference not in self.host.images:
+            self.image(reference)
+        return self.host.create(reference, name, **options)
+
+    # Inside
+
+    def submit(
+        self,
+        job: Callable[[], T],
+        then: Callable[[T | DockwardenError], None],
+        *,
+        urgent: bool = False,  # noqa: ARG002 - here the test says what is run first
+    ) -> None:
+        """`Work` of the loop: the job waits until it is chosen."""
+        self.jobs.append(Job(job, then))
+
+    def _open_jobs(self) -> list[Job]:
+        return [job for job in self.jobs if not job.stuck]
+
+    def _run(self, job: Job) -> bool:
+        result: Any
+        self.clock.advance(0.001)
+        try:
+            result = job.run()
+        except Locked:
+            return False
+        except DockwardenError as error:
+            result = error
+        self.jobs.remove(job)
+        self.results.append(lambda: job.then(result))
+        return True
+
+    def _heard(self, event: EngineEvent) -> None:
+        if self._connected:
+            self.stream.append(event)
+
+    def _handle_stream(self, message: EngineEvent | str) -> None:
+        if message == UP:
+            self.connection.up()
+        elif isinstance(message, str):
+            self.connection.down(message)
+        elif message.type == STREAM:
+            self.sweeper.sweep(f"stream {message.action}")
+        else:
+            self.enforcer.on_event(message)
+
+    def _handle_gate(self, message: GateMessage) -> None:
+        match message:
+            case Birth():
+                self.enforcer.on_birth(message)
+            case Settled():
+                self.enforcer.on_settled(message)
+            case GateState():
+                self.enforcer.on_gate_state(message)
+
+    def _load(self) -> TrustedList:
+        if self.trusted is None:
+            raise DockwardenError("there is no list")
+        if isinstance(self.trusted, DockwardenError):
+            raise self.trusted
+        return self.trusted
+
+    def _emit(self, finding: Finding) -> None:
+        self.sink.record([finding])
+        self.memory.add(finding)
+
+    def _new_id(self) -> str:
+        self._serial += 1
+        return new_id(self.clock.now(), self._serial.to_bytes(8, "big"))

@@ -1,0 +1,292 @@
+"""After a gap everything is judged again: nothing rests on having seen every event."""
+
+from datetime import timedelta
+
+import pytest
+
+from agent.control.connection import EngineMoved
+from agent.domain.finding import Kind
+from agent.domain.verdict import Net, Verdict
+from agent.errors import EngineUnavailable
+from tests.control.rig import Rig
+from tests.control.yard import in_, listed
+from tests.fakes.clock import START
+
+
+def running(*references: str, **given: object) -> Rig:
+    """A rig whose host ran one container of each image before the agent began."""
+    rig = Rig(**given)  # type: ignore[arg-type] # Rig's own fields
+    for reference in references:
+        rig.start(reference, reference)
+    rig.clock.advance(100)
+    return rig
+
+
+def test_what_ran_before_the_agent_is_judged_and_ended() -> None:
+    rig = running("app", "evil", trusted=listed("app")).begin()
+    (finding,) = rig.violations
+    assert rig.host.live == {"app"}
+    assert finding.outcome and finding.container
+    assert (finding.container.name, finding.outcome.net) == ("evil", Net.SWEEP)
+    assert finding.outcome.ran_ms is None  # nobody knows when it began
+
+
+def test_what_was_created_before_the_agent_is_kept_and_refused_when_it_starts() -> None:
+    rig = Rig(trusted=listed("app"))
+    container_id = rig.create("evil", "bad")
+    rig.begin()
+    assert (rig.host.names, rig.violations) == ({"bad"}, [])
+    rig.host.start(container_id)
+    rig.rest()
+    assert rig.host.ran == set()
+    assert [f.outcome.net for f in rig.about("bad") if f.outcome] == [Net.GATE]
+
+
+@pytest.mark.parametrize("standing", [True, False])
+def test_a_reconnection_finds_what_started_meanwhile(standing: bool) -> None:
+    rig = Rig(trusted=listed("app"), standing=standing).begin()
+    rig.disconnect()
+    rig.drain()
+    rig.gate.fall()
+    rig.start("evil", "bad")
+    rig.start("app", "web")
+    rig.clock.advance(1)
+    rig.connect()
+    rig.rest()
+    assert rig.host.live == {"web"}
+    assert [f.event for f in rig.about("bad")] == ["container.killed"]
+    assert rig.events_of(Kind.ALARM)[0] == "engine.lost"
+
+
+def test_a_replay_after_the_sweep_changes_nothing() -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig.disconnect()
+    since = rig.host.hub.memory[-1].time_ns + 1 if rig.host.hub.memory else 1
+    rig.start("evil", "bad")
+    rig.clock.advance(1)
+    rig.connect(since)
+    rig.rest(lambda ready: next((p for p in ready if p != "stream"), "stream"))
+    assert len(rig.about("bad")) == 1
+
+
+@pytest.mark.parametrize("note", ["gap", "unreadable"])
+def test_a_note_of_the_stream_has_all_judged(note: str) -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    heard = rig.host.hub.listeners.pop()
+    rig.start("evil", "bad")
+    rig.host.hub.listeners.append(heard)
+    rig.say(note)
+    rig.drain()
+    assert rig.host.live == set()
+
+
+@pytest.mark.parametrize("live_restore", [True, False])
+def test_an_engine_restart(live_restore: bool) -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    rig.run("app", "web", restart=True)
+    rig.run("app", "once")
+    rig.gate.fall()
+    rig.disconnect()
+    rig.host.restart(live_restore=live_restore)
+    rig.start("evil", "bad", restart=True)
+    rig.connect()
+    rig.rest()
+    assert rig.host.live == ({"web", "once"} if live_restore else {"web"})
+    assert rig.host.harmed == {"bad"}
+    assert len(rig.about("bad")) == 1
+    assert rig.about("web") == rig.about("once") == []
+
+
+def test_a_crashed_engine_comes_back() -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    rig.run("app", "web")
+    rig.disconnect()
+    rig.host.crash()
+    rig.rest()
+    assert rig.answers().status()["engine"]["connected"] is False
+    rig.host.restart(live_restore=True)
+    rig.connect()
+    rig.rest()
+    assert rig.host.live == {"web"}
+    assert rig.answers().degraded() == []
+
+
+def test_a_hanging_engine_is_asked_until_it_answers() -> None:
+    rig = Rig(trusted=listed("app"))
+    rig.host.readable_files = False
+    rig.begin()
+    rig.gate.fall()
+    container_id = rig.create("evil", "bad")
+    rig.host.hang()
+    rig.drain()
+    rig.tick(1.0)
+    rig.drain()
+    assert rig.violations == []
+    assert not rig.enforcer.idle  # so that the bookmark stays before it
+    rig.host.resume()
+    rig.host.start(container_id)
+    rig.rest()
+    assert rig.host.live == set()
+    assert len(rig.about("bad")) == 1
+
+
+def test_failing_acts_do_not_flood() -> None:
+    rig = Rig(trusted=listed("app"), standing=False, settings={"nets": frozenset({Net.START})})
+    rig.begin()
+    rig.host.stubborn.add("bad")
+    rig.start("evil", "bad")
+    for _ in range(60):
+        rig.drain()
+        rig.tick(1.0)
+    assert [f.event for f in rig.about("bad")] == ["container.action_failed"]
+    rig.host.stubborn.clear()
+    rig.rest()
+    assert [f.event for f in rig.about("bad")] == ["container.action_failed", "container.killed"]
+    assert rig.host.live == set()
+
+
+def test_what_ran_and_ended_while_nobody_watched_is_reported() -> None:
+    rig = Rig(trusted=listed("app"), watched_since=in_(10))
+    rig.start("evil", "old", dies_at_once=True)
+    rig.clock.advance(20)
+    rig.start("evil", "new", dies_at_once=True)
+    rig.start("app", "fine", dies_at_once=True)
+    rig.begin()
+    rig.adopt(listed(sequence=2))
+    rig.rest()
+    (finding,) = rig.violations
+    assert finding.container and finding.outcome
+    assert (finding.container.name, finding.event) == ("new", "container.reported")
+    assert finding.outcome.ran_ms is None
+    assert "ended by itself" in finding.summary
+    assert rig.host.names == {"old", "new", "fine"}
+
+
+def test_what_was_ended_by_us_is_not_reported_again_by_the_next_sweep() -> None:
+    rig = Rig(trusted=listed("app"), standing=False, watched_since=START).begin()
+    rig.start("evil", "bad")
+    rig.rest()
+    for _ in range(3):
+        rig.tick(100.0)
+        rig.drain()
+    assert len(rig.about("bad")) == 1
+
+
+@pytest.mark.parametrize("ran", [True, False])
+def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    container_id = rig.create("evil", "bad")
+    if ran:
+        rig.host.start(container_id)
+    rig.host.people_remove(container_id)
+    rig.rest()
+    verdicts = [f.decision.verdict for f in rig.violations if f.decision]
+    assert verdicts == ([Verdict.UNDETERMINED] if ran else [])
+    assert rig.enforcer.cases == {}
+
+
+def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
+    rig = Rig(trusted=listed("app"), standing=False)
+    rig.host.readable_files = False
+    rig.begin()
+    container_id = rig.start("evil", "bad")
+    rig.host.hang()
+    rig.drain()
+    rig.host.resume()
+    rig.host.people_remove(container_id)
+    rig.rest()
+    assert [f.event for f in rig.about("bad")] == ["container.undetermined"]
+    assert rig.enforcer.cases == {}
+
+
+def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    container_id = rig.create("evil", "bad")
+    rig.host.start(container_id)
+    rig.clock.advance(2)
+    rig.host.exit(container_id)
+    rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
+    (finding,) = rig.about("bad")
+    assert finding.outcome
+    assert finding.event == "container.reported"
+    assert round(finding.outcome.ran_ms or 0) == 2000
+    assert rig.host.names == {"bad"}  # what ran is evidence
+
+
+def test_destroyed_while_it_is_looked_at() -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig.image("evil")
+    rig.drain()
+    container_id = rig.create("evil", "bad")
+    rig.step("stream")
+    rig.host.start(container_id)
+    rig.step("job")  # seen running
+    rig.host.people_remove(container_id)
+    rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
+    assert len(rig.about("bad")) == 1
+    assert rig.enforcer.cases == {}
+
+
+def test_a_stale_listing_revives_nobody() -> None:
+    rig = Rig(trusted=listed("app"), settings={"keep_killed": False}, standing=False).begin()
+    rig.start("evil", "bad")
+    rig.sweeper.sweep("asked for")
+    rig.step("job")  # listed as running
+    rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
+    assert len(rig.about("bad")) == 1
+    assert rig.enforcer.cases == {}
+
+
+def test_a_failed_listing_is_tried_again_soon() -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    rig.host.hang()
+    rig.sweeper.sweep("asked for")
+    rig.drain()
+    assert rig.answers().degraded() != []
+    rig.host.resume()
+    rig.tick(2.0)
+    rig.drain()
+    assert rig.answers().degraded() == []
+
+
+def test_all_is_judged_again_by_period() -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig.host.hub.listeners.clear()
+    rig.start("evil", "bad")
+    rig.tick(59.0)
+    rig.drain()
+    assert rig.host.live == {"bad"}
+    rig.tick(1.0)
+    rig.drain()
+    assert rig.host.live == set()
+
+
+def test_an_engine_that_keeps_its_containers_elsewhere_has_the_agent_start_anew() -> None:
+    rig = Rig(trusted=listed("app"))
+    rig.connection._root = "/elsewhere"
+    rig.boot()
+    with pytest.raises(EngineMoved):
+        rig.drain()
+
+
+def test_an_engine_that_never_answered_is_no_alarm_but_degraded() -> None:
+    rig = Rig(trusted=listed("app"))
+    rig.host.crash()
+    rig.lists.load_first()
+    rig.stream.append(str(EngineUnavailable("no socket")))
+    rig.drain()
+    assert rig.events_of(Kind.ALARM) == []
+    assert "no socket" in rig.answers().degraded()
+
+
+def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
+    """NTP sets the clock back by an hour between a kill and the next start."""
+    settings = {"nets": frozenset({Net.START})}
+    rig = Rig(trusted=listed("app"), standing=False, settings=settings).begin()
+    container_id = rig.run("evil", "bad")
+    rig.clock.set_wall(rig.clock.now() - timedelta(hours=1))
+    rig.host._last_ns = 0
+    rig.host.start(container_id)
+    rig.rest()
+    assert rig.host.live == set()
+    assert len(rig.about("bad")) == 2

@@ -1,0 +1,156 @@
+"""One finding an occurrence: loops are numbered, distinct images kept apart, nothing told twice."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.control.coalesce import Coalescer
+from agent.domain.identity import ContainerState
+from agent.domain.verdict import Action, Mode, Net, Verdict
+from tests.control.rig import Rig
+from tests.control.yard import listed
+
+START_ONLY = {"nets": frozenset({Net.START})}
+PAUSE = {Verdict.UNLISTED: Action.PAUSE}
+
+
+def test_a_restart_loop_is_one_violation_with_a_count() -> None:
+    rig = Rig(mode=Mode.OBSERVE, trusted=listed("app")).begin()
+    rig.start("evil", "bad", restart=True)
+    rig.drain()
+    for _ in range(9):
+        rig.host.exit(rig.host.id_of("bad"))
+        rig.clock.advance(5)
+        rig.host.restart_due()
+        rig.drain()
+    findings = rig.about("bad")
+    assert [f.occurrence for f in findings] == list(range(1, 11))
+    assert {f.violation_id for f in findings} == {findings[0].id}
+    assert len({f.id for f in findings}) == 10
+
+
+def test_a_restart_policy_does_not_bring_a_killed_one_back() -> None:
+    rig = Rig(trusted=listed("app"), standing=False, settings=START_ONLY).begin()
+    rig.start("evil", "bad", restart=True)
+    rig.step("stream")
+    while not rig.host.harmed:
+        rig.step(rig.ready()[0])
+    rig.host.restart_due()  # quicker than the engine's kill
+    rig.rest()
+    rig.host.restart_due()
+    rig.rest()
+    assert rig.host.live == set()
+    (finding,) = rig.about("bad")
+    assert finding.outcome and finding.outcome.ran_ms
+
+
+def test_each_new_attempt_of_a_kept_container_is_one_more() -> None:
+    rig = Rig(trusted=listed("app"), settings={"keep_refused": True}).begin()
+    container_id = rig.create("evil", "bad")
+    rig.drain()
+    for _ in range(3):
+        rig.host.start(container_id)
+        rig.rest()
+    assert [f.occurrence for f in rig.about("bad")] == [1, 2, 3]
+    assert rig.host.ran == set()
+
+
+def test_distinct_images_are_never_merged() -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    for number in range(20):
+        rig.run(f"evil-{number % 10}", f"bad-{number}")
+    counts: dict[str, int] = {}
+    for finding in rig.violations:
+        counts[finding.violation_id] = counts.get(finding.violation_id, 0) + 1
+    assert sorted(counts.values()) == [2] * 10
+
+
+def test_a_quarantined_container_is_told_once_and_paused_again_when_people_wake_it() -> None:
+    rig = Rig(trusted=listed("app"), actions=PAUSE, standing=False, settings=START_ONLY).begin()
+    container_id = rig.run("evil", "bad")
+    for _ in range(3):
+        rig.tick(100.0)
+        rig.drain()
+    assert [f.event for f in rig.about("bad")] == ["container.paused"]
+    rig.clock.advance(1)
+    rig.host.unpause(container_id)
+    rig.rest()
+    assert rig.host.state_of("bad") is ContainerState.PAUSED
+    assert [f.event for f in rig.about("bad")] == ["container.paused"] * 2
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_sweeps_tell_nothing_twice(mode: Mode) -> None:
+    rig = Rig(mode=mode, trusted=listed("app"), actions={Verdict.UNLISTED: Action.REPORT}).begin()
+    rig.run("evil", "runs")
+    rig.run("evil", "ends")
+    rig.create("evil", "waits")
+    rig.host.exit(rig.host.id_of("ends"))
+    for _ in range(5):
+        rig.drain()
+        rig.tick(100.0)
+    names = [f.container.name for f in rig.violations if f.container]
+    assert sorted(names) == ["ends", "runs", "waits"]
+
+
+def test_a_rename_is_followed() -> None:
+    rig = Rig(mode=Mode.OBSERVE, trusted=listed("app")).begin()
+    container_id = rig.run("app", "web")
+    rig.host.rename(container_id, "shop")
+    rig.drain()
+    assert [row["name"] for row in rig.answers().ps()] == ["shop"]
+
+
+def test_a_stuck_action_delays_nobody_else() -> None:
+    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig.start("evil", "stuck")
+    while not any(case.acting for case in rig.enforcer.cases.values()):
+        rig.step(rig.ready()[0])
+    for job in rig.jobs:
+        job.stuck = True  # it never returns
+    rig.run("evil", "bad")
+    rig.run("app", "web")
+    rig.rest()
+    assert rig.host.live == {"web"}
+    assert rig.host.ran == {"stuck", "web"}
+    assert len(rig.about("bad")) == 1
+    assert len(rig.about("stuck")) == 0
+    for job in rig.jobs:
+        job.stuck = False
+    rig.rest()
+    assert len(rig.about("stuck")) == 1
+
+
+def test_nothing_is_kept_of_containers_that_are_gone() -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    for number in range(50):
+        container_id = rig.run("app" if number % 2 else "evil", f"c-{number}")
+        rig.host.people_remove(container_id)
+    rig.rest()
+    assert rig.enforcer.cases == {}
+
+
+steps = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 20)), max_size=40)
+
+
+@given(steps)
+def test_a_series_counts_from_one_and_ends_after_quiet(script: list[tuple[str, float]]) -> None:
+    coalescer, now = Coalescer(quiet_seconds=10), 0.0
+    last: dict[str, tuple[float, str, int]] = {}
+    for number, (key, wait) in enumerate(script):
+        now += wait
+        violation_id, count = coalescer.number((key,), f"id-{number}", now=now)
+        when, former_id, former_count = last.get(key, (-99.0, "", 0))
+        if now - when > 10:
+            assert (violation_id, count) == (f"id-{number}", 1)
+        else:
+            assert (violation_id, count) == (former_id, former_count + 1)
+        last[key] = (now, violation_id, count)
+
+
+def test_the_coalescer_forgets_the_longest_quiet_series_first() -> None:
+    coalescer = Coalescer(most=2)
+    for number, key in enumerate("abac"):
+        coalescer.number((key,), str(number), now=float(number))
+    assert coalescer.number(("a",), "new", now=5.0) == ("0", 3)
+    assert coalescer.number(("b",), "new", now=5.0) == ("new", 1)
