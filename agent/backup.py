@@ -63,6 +63,12 @@ class Backups:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
 
+    @property
+    def candidate(self) -> Path:
+        """A place for a file that is only to be looked at; taken away with what killed writers
+        left."""
+        return self.directory / ".candidate.file.aside"
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keeps other processes (daemon, command) out until the block ends."""
@@ -75,6 +81,7 @@ class Backups:
             raise _unusable(self.directory, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            durable.remove_leftovers(self.directory)
             yield
         finally:
             os.close(descriptor)
@@ -94,7 +101,6 @@ class Backups:
         place = self._place(record.path)
         data = json.dumps(_to_json(record), indent=1).encode()
         try:
-            durable.remove_leftovers(self.directory, place.name)
             durable.write_file(place, data, mode=0o600)
         except OSError as error:
             raise _unusable(self.directory, error) from error

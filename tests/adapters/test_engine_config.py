@@ -105,7 +105,7 @@ def test_asks_the_engines_own_check_before_it_switches(tmp_path: Path) -> None:
     with pytest.raises(LayerFailed, match="no such option"):
         bench.layer.apply()
     assert (bench.file.read_bytes(), bench.engine.reloads) == (b'{"unknown": 1}', 0)
-    assert not (bench.backups.directory / "candidate").exists()
+    assert not bench.backups.candidate.exists()
 
 
 FLAGS = [

@@ -154,7 +154,7 @@ class EngineConfigLayer:
 
     def _ask(self, wanted: bytes) -> None:
         """The engine's own check of the file, before it is switched."""
-        candidate = self._backups.directory / "candidate"
+        candidate = self._backups.candidate
         try:
             candidate.write_bytes(wanted)
             objection = self._engine.objection(candidate)
