@@ -10,7 +10,7 @@ import ipaddress
 import struct
 
 from agent.firewall import netlink as nl
-from agent.firewall.ruleset import DEVICE_PREFIX, ENGINE_PREFIX, GROUP
+from agent.firewall.ruleset import DEVICE_PREFIX, ENGINE_PREFIX, GROUP, KNOWN_PREFIX
 from agent.firewall.wanted import COUNTER, ENGINE_COUNTER
 
 TYPE_CHECKING = False
@@ -80,7 +80,8 @@ def _packet(found: Mapping[int, bytes]) -> tuple[str, str, bytes, str] | None:
         words = f"{host}:{port}/{_PROTOCOLS[protocol]}"
     if prefix == ENGINE_PREFIX:
         source = "engine"
-    elif 11 in found and len(found[11]) == 4:
+    elif prefix == KNOWN_PREFIX and 4 not in found and len(found.get(11, b"")) == 4:
+        # A process of this host. What came in by a device (4) may carry a user of elsewhere.
         source = f"uid {nl.number(found[11])}"
     else:
         source = f"address {ipaddress.ip_address(origin)}"

@@ -7,7 +7,7 @@ import errno
 import sys
 
 from agent.firewall import ruleset
-from agent.firewall.kernel import INET, NETDEV, OWNER, Shape, Tables
+from agent.firewall.kernel import DORMANT, INET, NETDEV, OWNER, Shape, Tables
 from agent.firewall.library import Library, Refused
 from agent.firewall.ruleset import TABLE, Chains
 from agent.firewall.wanted import COUNTER, ENGINE_COUNTER, Wanted
@@ -122,6 +122,9 @@ class Firewall:
         if shape.flags >= 0 and not self._wrong(family, chains, shape, wanted):
             return
         standing = list(shape.chains) if shape.flags >= 0 else None
+        if standing is not None and shape.flags & DORMANT:
+            self._anew(family, chains, wanted)
+            return
         try:
             self._run(family, chains, wanted, standing)
         except Refused:
@@ -176,7 +179,7 @@ class Firewall:
         return shape
 
     def _wrong(self, family: str, chains: Chains, shape: Shape, wanted: Wanted) -> list[str]:
-        found = []
+        found = ["the table is dormant"] if shape.flags & DORMANT else []
         verified = self._verified.get(family, {})
         for name, (hook, rules) in chains.items():
             if name not in shape.chains:
