@@ -107,8 +107,8 @@ def test_a_bridge_of_containers_is_open_to_the_engine_and_one_with_the_uplink_is
     assert '"docker0"' in yard.nft("list", "set", "inet", "dockwarden", "bridges")
     assert '"br0"' not in yard.nft("list", "set", "inet", "dockwarden", "bridges")
     yard.run("ip", "link", "add", "br-1", "type", "bridge")
-    listed = lambda: yard.nft("list", "set", "inet", "dockwarden", "bridges")  # noqa: E731
-    yard.await_(lambda: '"br-1"' in listed(), "a new network's bridge")
+    bridges = ("list", "set", "inet", "dockwarden", "bridges")
+    yard.await_(lambda: '"br-1"' in yard.nft(*bridges), "a new network's bridge")
 
 
 def test_refusals_are_counted_in_full_and_name_who_and_where(yard: Yard) -> None:

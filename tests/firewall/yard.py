@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -175,7 +175,7 @@ class Yard:
             assert time.monotonic() < end, f"no {verb}; heard {self.heard}"
             time.sleep(0.01)
 
-    def await_(self, holds: Any, what: str) -> None:
+    def await_(self, holds: Callable[[], object], what: str) -> None:
         """Wait until something is so."""
         end = time.monotonic() + PATIENCE
         while not holds():
