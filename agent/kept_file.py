@@ -6,6 +6,7 @@ program that reads the file. Symbolic links are followed: what is edited is the 
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from agent.errors import LayerFailed
 
 Plan = Callable[[bytes | None], Merge]
 LARGEST = 4 << 20  # bytes; no configuration file is larger
+_LINKS = 40  # as many as the kernel follows
+_OTHER_ROOT = re.compile(r"/proc/(?:\d+|self)/root/")
 
 _ATTRIBUTES = ("user.", "system.posix_acl_access", "security.selinux")
 _HINTS = {
@@ -171,13 +174,37 @@ def put_back(back: Return, backups: Backups) -> None:
 
 
 def real(path: Path) -> Path:
-    """The file behind symbolic links, which need not exist. Raises `LayerFailed` for a loop."""
+    """The file behind symbolic links, which need not exist. Raises `LayerFailed` for a circle.
+
+    Below `/proc/<pid>/root` links are followed as the processes there see them: the library's
+    own way would leave that root without a word, and end in ours.
+    """
+    path = path.absolute()
+    match = _OTHER_ROOT.match(f"{path}/")
+    root = Path(match.group() if match else "/")
+    at, parts, links = root, list(reversed(path.relative_to(root).parts)), 0
+    while parts:
+        part = parts.pop()
+        if part == "..":
+            at = at if at == root else at.parent
+        elif target := _target(at / part):
+            links += 1
+            if links > _LINKS:
+                raise LayerFailed(f"{path}: its links go in a circle", hint="see: namei PATH")
+            at = root if target.is_absolute() else at
+            parts += [piece for piece in reversed(target.parts) if piece != "/"]
+        else:
+            at /= part
+    return at
+
+
+def _target(path: Path) -> Path | None:
     try:
-        return path.resolve()
-    except (OSError, RuntimeError) as error:
-        raise LayerFailed(
-            f"{path} cannot be followed: {error}", hint="its symbolic links go in a circle"
-        ) from error
+        return path.readlink()
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):  # no link
+            return None
+        raise failed(path, error) from error
 
 
 def read(path: Path) -> tuple[FileState, tuple[int, ...]]:

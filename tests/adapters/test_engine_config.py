@@ -100,12 +100,19 @@ def test_rolls_an_absent_file_and_its_directory_back(tmp_path: Path) -> None:
 
 
 def test_asks_the_engines_own_check_before_it_switches(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, b'{"unknown": 1}')
-    bench.engine.validates = "unknown: no such option"
-    with pytest.raises(LayerFailed, match="no such option"):
+    bench = Bench(tmp_path, b"{}")
+    bench.engine.dislikes = b"images.acme.test"
+    with pytest.raises(LayerFailed, match="dislikes"):
         bench.layer.apply()
-    assert (bench.file.read_bytes(), bench.engine.reloads) == (b'{"unknown": 1}', 0)
+    assert (bench.file.read_bytes(), bench.engine.reloads) == (b"{}", 0)
     assert not bench.backups.candidate.exists()
+
+
+def test_what_the_engine_has_against_the_present_file_is_not_ours_to_mend(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, b'{"debug": true}')
+    bench.engine.dislikes = b"debug"
+    bench.layer.apply()
+    assert bench.engine.mirrors == (f"{MIRROR}/",)
 
 
 FLAGS = [

@@ -116,6 +116,21 @@ def test_an_editor_that_replaces_the_link_loses_nothing(
     assert file.read_bytes() == TEXT
 
 
+def test_follows_links_as_the_kernel_does(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "up").symlink_to("a/b/../b")
+    (tmp_path / "a" / "b" / "far").symlink_to(tmp_path / "a" / "x" / ".." / "absent")
+    (tmp_path / "a" / "x").mkdir()
+    for name in ("up/far", "a/./b", "up/../b/far", "nowhere/x"):
+        assert kept_file.real(tmp_path / name) == (tmp_path / name).resolve()
+
+
+def test_links_below_another_root_stay_there(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/daemon.json")
+    link = Path(f"/proc/{os.getpid()}/root{tmp_path}/link")
+    assert str(kept_file.real(link)) == f"/proc/{os.getpid()}/root/etc/daemon.json"
+
+
 def test_a_circle_of_links_is_refused(kept: Kept, tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")

@@ -17,7 +17,7 @@ class FakeEngine:
 
     def __init__(self, file: Path, *, argv: Sequence[str] = ("dockerd",)) -> None:
         self.file, self.argv = file, argv
-        self.up, self.refuses_paths, self.validates = True, False, ""
+        self.up, self.refuses_paths, self.dislikes = True, False, b"\0"
         self.mirrors: tuple[str, ...] = ()
         self.live = False
         self.reloads = 0
@@ -50,8 +50,7 @@ class FakeEngine:
 
     def objection(self, file: Path) -> str:
         """What `dockerd --validate` would say."""
-        json.loads(file.read_bytes().decode("utf-8-sig"), parse_int=float)
-        return self.validates
+        return f"it dislikes {self.dislikes!r}" if self.dislikes in file.read_bytes() else ""
 
     def read(self) -> None:
         """What SIGHUP does."""

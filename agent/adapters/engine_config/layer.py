@@ -61,7 +61,7 @@ class EngineConfigLayer:
     def watched(self) -> Sequence[str]:
         """See `ports.Layer`: the file, and where it really lies."""
         path = Path(self._file())
-        return sorted({str(path), str(path.resolve())})
+        return sorted({str(path), str(kept_file.real(path))})
 
     def drift(self) -> Drift:
         """See `ports.Layer`."""
@@ -133,7 +133,7 @@ class EngineConfigLayer:
         kept = self._kept()
         running = self._engine.running()
         if sight.differs:
-            self._ask(sight.wanted)
+            self._ask(sight)
             kept.write(sight)
         if not running:
             return
@@ -152,21 +152,25 @@ class EngineConfigLayer:
             "take no mirror with a path)",
         )
 
-    def _ask(self, wanted: bytes) -> None:
-        """The engine's own check of the file, before it is switched."""
-        candidate = self._backups.candidate
-        try:
-            candidate.write_bytes(wanted)
-            objection = self._engine.objection(candidate)
-        except OSError as error:
-            raise kept_file.failed(candidate, error) from error
-        finally:
-            candidate.unlink(missing_ok=True)
-        if objection:
+    def _ask(self, sight: Sight) -> None:
+        """The engine's own check of the file, before it is switched. What it says against the
+        present file too (or against this host) is not for us to mend."""
+        objection = self._objection(sight.wanted)
+        if objection and objection != self._objection(sight.state.data or b"{}"):
             raise LayerFailed(
                 f"the engine would not start with the new {self._file()}: {objection}",
                 hint="mend the file by hand; nothing was changed",
             )
+
+    def _objection(self, data: bytes) -> str:
+        candidate = self._backups.candidate
+        try:
+            candidate.write_bytes(data)
+            return self._engine.objection(candidate)
+        except OSError as error:
+            raise kept_file.failed(candidate, error) from error
+        finally:
+            candidate.unlink(missing_ok=True)
 
     def _put_back(self, record: Record) -> tuple[Difference, ...]:
         back = kept_file.plan_return(record)

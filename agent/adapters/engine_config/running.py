@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "/etc/docker/daemon.json"
 _POLL_S = 0.02
 _VALIDATE_S = 30.0
+_SYSTEMDS = ("NOTIFY_", "LISTEN_", "WATCHDOG_")  # not meant for a second process
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +98,21 @@ class RunningEngine:
         return True
 
     def objection(self, file: Path) -> str:
-        """What the engine's own check says against a file; empty: nothing, or it has none
-        (before 23.0), or its program cannot be run from here."""
+        """What the engine's own check, with its own flags and environment, says against a file.
+
+        Empty: nothing, or it has none (before 23.0), or its program cannot be run from here.
+        """
         process = self._process()
-        program = _gone_as(process.exe, "") if process else ""
+        if process is None:
+            return ""
+        program, environment = _gone_as(process.exe, ""), _gone_as(process.environ, {})
         if not program or not os.access(program, os.X_OK):
             return ""
+        flags = _gone_as(process.cmdline, [])[1:]
         try:
             done = subprocess.run(
-                [program, "--validate", "--config-file", str(file)],
+                [program, *flags, "--validate", "--config-file", str(file)],
+                env={k: v for k, v in environment.items() if not k.startswith(_SYSTEMDS)} or None,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 timeout=_VALIDATE_S,
@@ -116,7 +123,7 @@ class RunningEngine:
         said = (done.stderr + done.stdout).decode(errors="replace").strip()
         if done.returncode == 0 or "unknown flag: --validate" in said:
             return ""
-        return said.replace(str(file), "the new file") or f"exit status {done.returncode}"
+        return said.replace(str(file), "it") or f"exit status {done.returncode}"
 
     def _process(self) -> "psutil.Process | None":
         import psutil

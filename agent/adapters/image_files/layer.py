@@ -35,7 +35,7 @@ class ImageFilesLayer:
     def watched(self) -> Sequence[str]:
         """See `ports.Layer`: the files, and where they really lie."""
         paths = [Path(file.path) for file in self._find()]
-        return sorted({str(name) for path in paths for name in (path, path.resolve())})
+        return sorted({str(name) for path in paths for name in (path, kept_file.real(path))})
 
     def drift(self) -> Drift:
         """See `ports.Layer`."""

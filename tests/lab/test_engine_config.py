@@ -1,0 +1,184 @@
+"""daemon.json on real engines: they take the mirror, and are afterwards as they were."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
+from agent.adapters.processes import other_engines
+from agent.backup import Backups
+from agent.domain.merge_engine import EngineWish
+from agent.errors import LayerFailed
+from tests.lab.host import LabHost
+
+MIRROR = "https://images.acme.test"
+TEXT = b'{\r\n\t"debug": false,\r\n\t"labels": ["a=b"]\r\n}'
+Hosts = Callable[..., LabHost]
+
+ENGINES = pytest.mark.parametrize(
+    ("engine", "cgroup"), [("20.10", "v1"), ("26.1", "v1"), ("newest", "v2")]
+)
+
+
+def layer_of(host: LabHost, mirror: str = MIRROR, **options: bool) -> EngineConfigLayer:
+    """From outside the host: its socket has one path, its files another."""
+    return EngineConfigLayer(
+        RunningEngine(str(host.docker_socket), timeout=5.0),
+        Backups(host.work / "backup"),
+        EngineWish(mirror, **options),
+        path=str(host.path("/etc/docker/daemon.json")),
+    )
+
+
+def mirrors(host: LabHost) -> list[str]:
+    """As its own client tells it."""
+    said = host.docker("info", "--format", "{{json .RegistryConfig.Mirrors}}").stdout
+    return json.loads(said) or []
+
+
+def files(host: LabHost) -> dict[str, bytes]:
+    """What lies in /etc/docker."""
+    found = Path(host.path("/etc/docker")).rglob("*")
+    return {path.name: path.read_bytes() for path in found if path.is_file()}
+
+
+@ENGINES
+@pytest.mark.parametrize("before", [None, TEXT], ids=["absent", "present"])
+def test_an_engine_takes_the_mirror_and_forgets_it_again(
+    lab_host: Hosts, engine: str, cgroup: str, before: bytes | None
+) -> None:
+    host = lab_host(engine, cgroup=cgroup, start=False)
+    path = Path(host.path("/etc/docker/daemon.json"))
+    path.unlink(missing_ok=True)  # the lab's own
+    if before is not None:
+        path.write_bytes(before)
+    host.start_engine()
+    untouched = files(host)
+    layer = layer_of(host, live_restore=True)
+    assert not layer.drift().blocked
+    layer.apply()
+    assert mirrors(host) == [f"{MIRROR}/"]
+    assert layer.drift().none
+    host.restart_engine()
+    assert mirrors(host) == [f"{MIRROR}/"], "it starts with the file"
+    layer.restore()
+    assert files(host) == untouched
+    assert mirrors(host) == []
+    assert RunningEngine(str(host.docker_socket)).word().live_restore is False
+    host.restart_engine()
+    assert mirrors(host) == []
+
+
+@ENGINES
+def test_an_engine_keeps_the_mirrors_that_it_had(lab_host: Hosts, engine: str, cgroup: str) -> None:
+    host = lab_host(engine, cgroup=cgroup, daemon_json={"registry-mirrors": ["https://old.test"]})
+    untouched = files(host)
+    layer_of(host).apply()
+    assert mirrors(host) == [f"{MIRROR}/"]
+    layer_of(host).restore()
+    assert (files(host), mirrors(host)) == (untouched, ["https://old.test/"])
+
+
+def test_an_old_engine_refuses_a_path_and_nothing_is_changed(lab_host: Hosts) -> None:
+    host = lab_host("20.10", daemon_json={"debug": False})
+    untouched = files(host)
+    with pytest.raises(LayerFailed, match="did not take"):
+        layer_of(host, f"{MIRROR}/hub").apply()
+    assert (files(host), mirrors(host)) == (untouched, [])
+    host.restart_engine()
+
+
+def test_the_engines_own_check_is_heard(lab_host: Hosts) -> None:
+    host = lab_host("newest", cgroup="v2")
+    untouched = files(host)
+    with pytest.raises(LayerFailed, match="would not start"):
+        layer_of(host, "images.acme.test").apply()
+    assert files(host) == untouched
+
+
+def test_a_flag_blocks(lab_host: Hosts) -> None:
+    host = lab_host("newest", cgroup="v2", dockerd_args=["--registry-mirror", "https://flag.test"])
+    assert "--registry-mirror" in layer_of(host).drift().blocked
+    untouched = files(host)
+    with pytest.raises(LayerFailed):
+        layer_of(host).apply()
+    assert files(host) == untouched
+    host.restart_engine()
+
+
+def test_an_edit_by_hand_is_healed_and_the_engine_follows(lab_host: Hosts) -> None:
+    host = lab_host("newest", cgroup="v2", daemon_json={"debug": False})
+    layer = layer_of(host)
+    layer.apply()
+    path = Path(host.path("/etc/docker/daemon.json"))
+    path.write_text('{"debug": true, "registry-mirrors": ["https://evil.test"]}')
+    host.reload_engine()
+    deadline = time.monotonic() + 5
+    while mirrors(host) != ["https://evil.test/"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    drift = layer.apply()
+    assert "evil.test" in drift.differences[0].diff
+    assert mirrors(host) == [f"{MIRROR}/"]
+    assert json.loads(path.read_text()) == {"debug": True, "registry-mirrors": [MIRROR]}
+    layer.restore()
+    assert json.loads(path.read_text()) == {"debug": True}
+    assert mirrors(host) == []
+
+
+def test_an_engine_that_is_down_is_met_by_its_file(lab_host: Hosts) -> None:
+    host = lab_host("newest", cgroup="v2", daemon_json={"debug": False})
+    untouched = files(host)
+    host.stop_engine()
+    layer_of(host).apply()
+    host.start_engine()
+    assert mirrors(host) == [f"{MIRROR}/"]
+    host.stop_engine()
+    layer_of(host).restore()
+    assert files(host) == untouched
+
+
+_WRITER = """
+import sys
+from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
+from agent.backup import Backups
+from agent.domain.merge_engine import EngineWish
+socket, backups, path = sys.argv[1:]
+while True:
+    for act in ("apply", "restore"):
+        layer = EngineConfigLayer(
+            RunningEngine(socket), Backups(backups), EngineWish("https://images.acme.test"),
+            path=path,
+        )
+        getattr(layer, act)()
+"""
+
+
+def test_a_killed_agent_leaves_an_engine_that_starts_and_a_way_back(lab_host: Hosts) -> None:
+    host = lab_host("newest", cgroup="v2", daemon_json={"debug": False})
+    untouched = files(host)
+    path = str(host.path("/etc/docker/daemon.json"))
+    for run in range(10):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(host.docker_socket), host.work / "backup", path],
+            cwd=os.getcwd(),  # noqa: PTH109
+        )
+        time.sleep(0.5 + run * 0.037)
+        writer.kill()
+        writer.wait()
+        json.loads(Path(path).read_bytes())
+        layer_of(host).restore()
+        assert files(host) == untouched
+        assert mirrors(host) == []
+
+
+def test_a_second_engine_is_found(lab_host: Hosts) -> None:
+    first, second = lab_host("newest", cgroup="v2"), lab_host("20.10")
+    found = {other.pid: other for other in other_engines(first.engine_pid)}
+    assert first.engine_pid not in found
+    assert found[second.engine_pid].kind == "docker"
