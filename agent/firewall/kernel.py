@@ -22,6 +22,7 @@ NEWELEMENT, GETELEMENT, DELELEMENT = 12, 13, 14
 NEWGEN, GETOBJECT = 15, 19
 _NFTABLES = 10
 _BEGIN, _END = 16, 17
+_OBJECT_NAME = 9
 DORMANT, OWNER, PERSIST = 1, 2, 4
 _A_MESSAGE = 30_000  # bytes of elements; an attribute holds 65,535 at most
 
@@ -96,10 +97,7 @@ class Tables:
         found: dict[bytes, str] = {}
         body = _head(family) + nl.text(1, table) + nl.text(2, name)
         for part in self._read.dump(kind(GETELEMENT), body):
-            for _, element in nl.pairs(nl.attributes(part, 4).get(3, b"")):
-                at = nl.attributes(element)
-                key = nl.attributes(at.get(1, b"")).get(1, b"")
-                found[key] = nl.string(at.get(9, b""))
+            found.update(_listed(nl.attributes(part, 4).get(3, b"")))
         return found
 
     def own(self, family: int, table: str) -> None:
@@ -158,12 +156,38 @@ def _element(key: bytes, obj: str) -> bytes:
     return nl.nested(1, value, nl.text(9, obj)) if obj else nl.nested(1, value)
 
 
+def _frame(size: int, obj: str) -> tuple[bytes, bytes]:
+    """What every element with keys of this size and this object has around its key."""
+    whole = _element(bytes(size), obj)
+    return whole[:12], whole[12 + size :]
+
+
+def _listed(data: bytes) -> Iterable[tuple[bytes, str]]:
+    """Elements as the kernel lists them: (key, object). By offsets, since there may be very many:
+    an element's first attribute is its key, and that one's first the value."""
+    names: dict[bytes, str] = {b"": ""}
+    at, head = 0, struct.Struct("=HH").unpack_from
+    while at + 12 <= len(data):
+        length, size = head(data, at)[0], head(data, at + 8)[0]
+        if length < 12 or size < 4:
+            return
+        behind = data[at + 8 + (size + 3 & ~3) : at + length]
+        if behind not in names:
+            names[behind] = nl.string(nl.attributes(behind).get(_OBJECT_NAME, b""))
+        yield data[at + 12 : at + 8 + size], names[behind]
+        at += (length + 3) & ~3
+
+
 def _portions(elements: Mapping[bytes, str]) -> Iterable[list[bytes]]:
     """Elements packed, in lists that fit one attribute each."""
     part: list[bytes] = []
     size = 0
+    frames: dict[str, tuple[bytes, bytes]] = {}  # what stands before and after a key
     for key, obj in elements.items():
-        packed = _element(key, obj)
+        if obj not in frames:
+            frames[obj] = _frame(len(key), obj)
+        before, after = frames[obj]
+        packed = before + key + after
         part.append(packed)
         size += len(packed)
         if size > _A_MESSAGE:

@@ -33,6 +33,11 @@ _ALLOW = [
     ("services", "ip daddr . meta l4proto . th dport @allow4 accept"),
     ("services", "ip6 daddr . meta l4proto . th dport @allow6 accept"),
 ]
+# One look-up for every packet of the host; all else only for those that are on the list.
+_LISTED = [
+    ("known registries, IPv4", "ip daddr @deny4 goto listed"),
+    ("known registries, IPv6", "ip6 daddr @deny6 goto listed"),
+]
 _LOG = (
     "limit rate 50/second burst 50 packets "
     'log prefix "{prefix}" group {group} snaplen 64 queue-threshold 1'
@@ -70,7 +75,8 @@ def inet(levels: Iterable[int], *, by_cgroup: bool) -> Chains:
     return {
         "refuse_known": ("", _refusal(KNOWN_PREFIX)),
         "refuse_engine": ("", _refusal(ENGINE_PREFIX)),
-        "known": ("", [*replies, *_ALLOW, *_known("goto refuse_known")]),
+        "listed": ("", [*replies, *_ALLOW, *_known("goto refuse_known")]),
+        "known": ("", _LISTED),
         "engine": (
             "",
             [

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 
 from agent.firewall import ruleset
 from agent.firewall.kernel import DORMANT, INET, NETDEV, OWNER, Shape, Tables
@@ -12,7 +13,7 @@ from agent.firewall.library import Library, Refused
 from agent.firewall.ruleset import TABLE, Chains
 from agent.firewall.wanted import COUNTER, ENGINE_COUNTER, Wanted
 
-BULK = 2000  # more known addresses than this come second
+BULK = 500  # more known addresses than this come second
 _FAMILIES = {"inet": INET, "netdev": NETDEV}
 
 NO_CGROUP_MATCH = (
@@ -66,13 +67,22 @@ class Firewall:
             if not chains:
                 continue
             for name in ruleset.set_shapes(family, by_cgroup=self.by_cgroup):
-                if self.tables.elements(_FAMILIES[family], TABLE, name) != expected[name]:
+                if not self._holds(_FAMILIES[family], name, expected[name]):
                     faults.append(f"set {name} of table {family} {TABLE} has other elements")
         if faults:
             raise Refused(f"the kernel did not take it as it was given: {'; '.join(faults[:3])}")
         self._verified = {
             family: self.tables.shape(_FAMILIES[family], TABLE).rules for family in _FAMILIES
         }
+
+    def _holds(self, family: int, name: str, expected: dict[bytes, str]) -> bool:
+        """Whether a set has exactly these elements. The kernel grows a large one's table behind
+        our back, and a list taken meanwhile has gaps: look again."""
+        for pause in (0, 0.02, 0.1, 0.5, 1) if len(expected) > BULK else (0,):
+            time.sleep(pause)
+            if self.tables.elements(family, TABLE, name) == expected:
+                return True
+        return False
 
     def faults(self, wanted: Wanted) -> list[str]:
         """What is wrong with rules, chains and sets, in words; elements are not looked at."""

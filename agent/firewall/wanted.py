@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import struct
 
 TYPE_CHECKING = False
@@ -84,11 +85,24 @@ class Wanted:
         self.registries.add(registry)
         counter = COUNTER + registry
         for address in words[1:]:
-            parsed = ipaddress.ip_address(address)
-            if parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast:
-                raise ValueError(f"{registry} cannot be at {address}")
-            packed = parsed.packed
+            packed = _refusable(address)
             (self.deny4 if len(packed) == 4 else self.deny6).setdefault(packed, counter)
+
+
+def _refusable(address: str) -> bytes:
+    """An address whose refusal cannot take the host itself down. The strict parser of the C
+    library first, which is ten times as fast, and there may be very many."""
+    try:
+        packed = socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        parsed = ipaddress.ip_address(address)
+        inside = parsed.is_loopback or parsed.is_unspecified or parsed.is_multicast
+        packed = parsed.packed
+    else:
+        inside = packed[0] in (0, 127) or packed[0] >= 224
+    if inside:
+        raise ValueError(f"no registry can be at {address}")
+    return packed
 
 
 def allow_line(key: bytes) -> str:
