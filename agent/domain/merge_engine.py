@@ -19,8 +19,6 @@ MIRRORS = ("registry-mirrors",)
 INSECURE = ("insecure-registries",)
 LIVE_RESTORE = ("live-restore",)
 
-FLAGS = {"--registry-mirror": MIRRORS, "--insecure-registry": INSECURE}
-
 
 @dataclass(frozen=True, slots=True)
 class EngineWish:

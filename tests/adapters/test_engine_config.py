@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from agent.adapters.engine_config import EngineConfigLayer
-from agent.adapters.engine_config.running import flag_value
+from agent.adapters.engine_config.process import flag_value
 from agent.backup import Backups
 from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
@@ -35,7 +35,7 @@ def test_the_engine_pulls_from_the_mirror_and_then_as_before(tmp_path: Path) -> 
     bench = Bench(tmp_path, data)
     drift = bench.layer.apply()
     assert "+" in drift.differences[0].diff
-    assert bench.engine.mirrors == (f"{MIRROR}/",)
+    assert bench.engine.word().mirrors == (f"{MIRROR}/",)
     assert bench.layer.drift().none
     bench.layer.restore()
     assert (bench.file.read_bytes(), bench.engine.mirrors) == (data, ("https://old.test/",))
@@ -74,7 +74,7 @@ def test_works_without_a_running_engine(tmp_path: Path) -> None:
 def test_an_engine_that_does_not_follow_its_file_is_drift(tmp_path: Path) -> None:
     bench = Bench(tmp_path, b"{}")
     bench.layer.apply()
-    bench.engine.mirrors = ()
+    bench.engine.mirrors = ("https://evil.test/",)
     assert [d.place for d in bench.layer.drift().differences] == ["engine"]
     bench.layer.apply()
     assert bench.engine.mirrors == (f"{MIRROR}/",)
@@ -136,6 +136,8 @@ def test_other_flags_are_no_conflict(tmp_path: Path) -> None:
     bench = Bench(tmp_path, b"{}")
     bench.engine.argv = ["dockerd", "--live-restore", "--registry-mirrors-x=1"]
     assert bench.layer.drift().blocked == ""
+    bench.engine.argv = ["dockerd", "--insecure-registry=10.0.0.0/8"]
+    assert "10.0.0.0/8" in bench.layer.drift().notes[-1].words
 
 
 def test_flags_have_two_spellings_and_the_last_one_counts() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import kept_file
+from agent import file_state, kept_file
 from agent.backup import Backups
 from agent.domain.merge import Whole
 from agent.domain.merge_engine import EngineWish, engine_keys
@@ -122,13 +122,13 @@ def test_follows_links_as_the_kernel_does(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "far").symlink_to(tmp_path / "a" / "x" / ".." / "absent")
     (tmp_path / "a" / "x").mkdir()
     for name in ("up/far", "a/./b", "up/../b/far", "nowhere/x"):
-        assert kept_file.real(tmp_path / name) == (tmp_path / name).resolve()
+        assert file_state.real(tmp_path / name) == (tmp_path / name).resolve()
 
 
 def test_links_below_another_root_stay_there(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc/daemon.json")
     link = Path(f"/proc/{os.getpid()}/root{tmp_path}/link")
-    assert str(kept_file.real(link)) == f"/proc/{os.getpid()}/root/etc/daemon.json"
+    assert str(file_state.real(link)) == f"/proc/{os.getpid()}/root/etc/daemon.json"
 
 
 def test_a_circle_of_links_is_refused(kept: Kept, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if not program.exists():
             shutil.copy("/bin/sh", program)
         # exec -a is no help: the kernel names a process by its file.
-        argv = [program, "-c", "read x", name, *arguments]
+        argv = [str(program), "-c", "read x", name, *arguments]
         started.append(subprocess.Popen(argv, stdin=subprocess.PIPE))
         return started[-1].pid
 

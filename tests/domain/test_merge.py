@@ -86,7 +86,7 @@ def test_taking_back_leaves_what_others_have_written_since(data: bytes, other: b
 def test_any_bytes_are_merged_or_refused_by_one_error(data: bytes) -> None:
     for make in (lambda: engine_keys(data, WISH), lambda: Block("x = 1\n"), lambda: Whole("x")):
         try:
-            merge: Merge = make()  # type: ignore[no-untyped-call] # a lambda of several kinds
+            merge: Merge = make()
             merged(merge, data)
         except InvalidFile as error:
             assert error.hint

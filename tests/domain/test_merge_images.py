@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_short_names_and_the_hubs_lead_to_the_mirror() -> None:
 
 def test_a_policy_refuses_other_registries_and_keeps_stronger_demands() -> None:
     signed = [{"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/k"}]
-    before = {
+    before: dict[str, Any] = {
         "default": [{"type": "insecureAcceptAnything"}],
         "transports": {
             "docker-daemon": {"": [{"type": "insecureAcceptAnything"}]},
@@ -47,8 +48,9 @@ def test_a_policy_refuses_other_registries_and_keeps_stronger_demands() -> None:
         "docker.io": [{"type": "insecureAcceptAnything"}],
     }
     assert (after["default"], after["transports"]["docker-daemon"]) == (
-        before["default"], before["transports"]["docker-daemon"]
-    )  # type: ignore[index] # fmt: skip
+        before["default"],
+        before["transports"]["docker-daemon"],
+    )
     assert taken_back(keys, merged(keys, data), data) == data
     assert "'x.test'" in merge_images.policy_advice(data, MIRROR)[0]
 

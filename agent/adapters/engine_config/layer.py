@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent import kept_file
-from agent.adapters.engine_config.running import EngineWord, flag_value
+from agent import file_state, kept_file
+from agent.adapters.engine_config.process import flag_value
+from agent.adapters.engine_config.running import EngineWord
 from agent.backup import Backups, Record
 from agent.domain import json_edit
 from agent.domain.errors import InvalidFile
@@ -18,7 +19,6 @@ from agent.domain.json_scan import decoded
 from agent.domain.lockdown import Difference, Drift
 from agent.domain.merge import neutralized
 from agent.domain.merge_engine import (
-    FLAGS,
     LIVE_RESTORE,
     MIRRORS,
     EngineWish,
@@ -61,7 +61,7 @@ class EngineConfigLayer:
     def watched(self) -> Sequence[str]:
         """See `ports.Layer`: the file, and where it really lies."""
         path = Path(self._file())
-        return sorted({str(path), str(kept_file.real(path))})
+        return sorted({str(path), str(file_state.real(path))})
 
     def drift(self) -> Drift:
         """See `ports.Layer`."""
@@ -72,8 +72,12 @@ class EngineConfigLayer:
             return Drift(NAME, blocked=str(error))
         except InvalidFile as error:
             return Drift(NAME, blocked=f"{self._file()}: {error}")
-        notes = tuple(Difference(self._file(), words) for words in advice)
-        return Drift(NAME, self._differences(sight), self._conflict(), notes)
+        notes = [Difference(self._file(), words) for words in advice]
+        insecure = flag_value(self._engine.arguments(), "--insecure-registry")
+        if insecure is not None:
+            words = f"dockerd runs with --insecure-registry {insecure}: nobody proves who that is"
+            notes.append(Difference("engine", words))
+        return Drift(NAME, self._differences(sight), self._conflict(), tuple(notes))
 
     def apply(self) -> Drift:
         """See `ports.Layer`. A file that the engine does not take is put back as it was."""
@@ -118,7 +122,7 @@ class EngineConfigLayer:
     def _conflict(self) -> str:
         """A key in the file that is also a flag keeps the engine from starting."""
         arguments = self._engine.arguments()
-        keys = {flag: path for flag, path in FLAGS.items() if path == MIRRORS}
+        keys = {"--registry-mirror": MIRRORS}
         if self._wish.live_restore:
             keys["--live-restore"] = LIVE_RESTORE
         for flag, path in keys.items():
@@ -168,7 +172,7 @@ class EngineConfigLayer:
             candidate.write_bytes(data)
             return self._engine.objection(candidate)
         except OSError as error:
-            raise kept_file.failed(candidate, error) from error
+            raise file_state.failed(candidate, error) from error
         finally:
             candidate.unlink(missing_ok=True)
 
@@ -205,8 +209,8 @@ class EngineConfigLayer:
             self._backups.put(record)
         like = back.target if back.target.data is not None else record.original
         path = Path(record.path)
-        kept_file.write(path, replace(like, data=neutral), back.stamp)
-        state, stamp = kept_file.read(path)
+        file_state.write(path, replace(like, data=neutral), back.stamp)
+        state, stamp = file_state.read(path)
         return replace(back, record=record, state=state, stamp=stamp)
 
     def _says(self, data: bytes | None) -> bool:

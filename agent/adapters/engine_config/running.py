@@ -1,22 +1,20 @@
-"""The engine that runs: its process, command line, reload, validation and its own word.
+"""The engine that runs: reload, validation and its own word, through its socket.
 
-It is found through its socket: the kernel names the process that listens there. Where systemd
-does that for the engine (socket activation), it is the one dockerd in our process namespace.
+Its one question (`GET /info`) is asked in HTTP/1.0, whose answer is not cut into chunks: Python's
+own client weighs 3 MiB.
 """
 
 import json
 import os
 import signal
 import socket
-import struct
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.adapters.engine_config.process import dockerd_behind, flag_value, told
 from agent.errors import EngineUnavailable, LayerFailed
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "/etc/docker/daemon.json"
 _POLL_S = 0.02
+_LARGEST = 16 << 20  # bytes of an answer
 _VALIDATE_S = 30.0
 _SYSTEMDS = ("NOTIFY_", "LISTEN_", "WATCHDOG_")  # not meant for a second process
 
@@ -54,15 +53,15 @@ class RunningEngine:
     def arguments(self) -> Sequence[str]:
         """Its command line; empty when its process cannot be found."""
         process = self._process()
-        return _gone_as(process.cmdline, []) if process else []
+        return told(process.cmdline, []) if process else []
 
     def config_file(self) -> str:
         """The file that it reads, from its command line."""
         process = self._process()
-        named = flag_value(_gone_as(process.cmdline, []), "--config-file") if process else None
+        named = flag_value(told(process.cmdline, []), "--config-file") if process else None
         if process is None or named is None:
             return DEFAULT_FILE
-        return str(Path(_gone_as(process.cwd, "/")) / named)
+        return str(Path(told(process.cwd, "/")) / named)
 
     def word(self) -> EngineWord:
         """Its own word. Raises `EngineUnavailable`."""
@@ -102,13 +101,15 @@ class RunningEngine:
 
         Empty: nothing, or it has none (before 23.0), or its program cannot be run from here.
         """
+        import subprocess
+
         process = self._process()
         if process is None:
             return ""
-        program, environment = _gone_as(process.exe, ""), _gone_as(process.environ, {})
+        program, environment = told(process.exe, ""), told(process.environ, {})
         if not program or not os.access(program, os.X_OK):
             return ""
-        flags = _gone_as(process.cmdline, [])[1:]
+        flags = told(process.cmdline, [])[1:]
         try:
             done = subprocess.run(
                 [program, *flags, "--validate", "--config-file", str(file)],
@@ -126,18 +127,11 @@ class RunningEngine:
         return said.replace(str(file), "it") or f"exit status {done.returncode}"
 
     def _process(self) -> "psutil.Process | None":
-        import psutil
-
         try:
             with self._connected() as connection:
-                size = struct.calcsize("3i")
-                peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-            process = psutil.Process(struct.unpack("3i", peer)[0])
-            if process.name() == "dockerd":
-                return process
-        except (OSError, psutil.Error, ValueError):
+                return dockerd_behind(connection)
+        except OSError:
             return None
-        return _only_dockerd()
 
     def _connected(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -150,63 +144,19 @@ class RunningEngine:
         return connection
 
     def _info(self) -> dict[str, Any]:
-        client = HTTPConnection("docker", timeout=self._timeout)
         try:
-            client.sock = self._connected()
-            client.request("GET", "/info")
-            answer = client.getresponse()
-            content = json.loads(answer.read())
-        except (OSError, HTTPException, ValueError) as error:
+            with self._connected() as connection:
+                connection.sendall(b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n")
+                with connection.makefile("rb") as stream:
+                    head, _, body = stream.read(_LARGEST).partition(b"\r\n\r\n")
+            content = json.loads(body) if b" 200 " in head.partition(b"\r\n")[0] else None
+        except (OSError, ValueError) as error:
             raise EngineUnavailable(
                 f"{self._socket} does not answer: {error}",
                 hint="is the engine running? See: systemctl status docker",
             ) from error
-        finally:
-            client.close()
-        if answer.status != 200 or not isinstance(content, dict):
+        if not isinstance(content, dict):
             raise EngineUnavailable(
-                f"{self._socket} answers /info with status {answer.status}",
-                hint="see: journalctl -u docker",
+                f"{self._socket} answers /info with {head[:60]!r}", hint="see: journalctl -u docker"
             )
         return content
-
-
-def flag_value(arguments: Sequence[str], flag: str) -> str | None:
-    """The last value of a flag, written `--flag=value` or `--flag value`; None when absent."""
-    found = None
-    for index, argument in enumerate(arguments):
-        if argument.startswith(f"{flag}="):
-            found = argument.partition("=")[2]
-        elif argument == flag:
-            found = arguments[index + 1] if index + 1 < len(arguments) else ""
-    return found
-
-
-def _only_dockerd() -> "psutil.Process | None":
-    """The one dockerd of our own process namespace, if it is one."""
-    import psutil
-
-    here = _namespace("self")
-    found = [
-        process
-        for process in psutil.process_iter(["name"])
-        if process.info["name"] == "dockerd" and _namespace(process.pid) == here
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _namespace(process: int | str) -> str:
-    try:
-        return str(Path(f"/proc/{process}/ns/pid").readlink())
-    except OSError:  # it has ended
-        return ""
-
-
-def _gone_as(ask: Any, default: Any) -> Any:
-    """What psutil answers, or the default when the process has ended meanwhile."""
-    import psutil
-
-    try:
-        return ask()
-    except psutil.Error:
-        return default

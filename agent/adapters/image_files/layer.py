@@ -7,7 +7,7 @@ others from being kept.
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from agent import kept_file
+from agent import file_state, kept_file
 from agent.adapters.image_files.tools import ToolFile
 from agent.backup import Backups
 from agent.domain.errors import InvalidFile
@@ -35,7 +35,7 @@ class ImageFilesLayer:
     def watched(self) -> Sequence[str]:
         """See `ports.Layer`: the files, and where they really lie."""
         paths = [Path(file.path) for file in self._find()]
-        return sorted({str(name) for path in paths for name in (path, kept_file.real(path))})
+        return sorted({str(name) for path in paths for name in (path, file_state.real(path))})
 
     def drift(self) -> Drift:
         """See `ports.Layer`."""
