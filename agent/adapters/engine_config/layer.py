@@ -152,8 +152,8 @@ class EngineConfigLayer:
             kept.revert(sight)
         raise LayerFailed(
             f"the engine did not take the new {self._file()}: {error}",
-            hint="its log says why: journalctl -u docker; the file is as it was (engines before 23 "
-            "take no mirror with a path)",
+            hint="its log says why: journalctl -u docker; the file is as it was (Docker 20.10 "
+            "takes no mirror with a path)",
         )
 
     def _ask(self, sight: Sight) -> None:
