@@ -142,7 +142,6 @@ class FirewallProcess:
         self._tally.start(self._counters())
         self._firewall.trim()
         self._tell_notices()
-        self._heals = True
 
     def _remove(self) -> None:
         self._wanted = None

@@ -29,6 +29,7 @@ Message = Refusal | Disturbance
 class EgressFirewall:
     """`ports.Layer`. `Refusal` and `Disturbance` are handed to `sink` from a thread of its own,
     which must not wait. `container_at` names the container that has an address ("" if none).
+    `crashed` is told when the thread that resolves names dies of what nobody foresaw.
 
     Methods may be called from any thread, one at a time works.
     """
@@ -43,13 +44,15 @@ class EgressFirewall:
         clock: Clock,
         lookup: Lookup = system_lookup,
         container_at: Callable[[str], str] = lambda _address: "",
+        crashed: Callable[[BaseException], None] | None = None,
     ) -> None:
         self._sink, self._settings, self._container_at = sink, settings, container_at
+        self._crashed = crashed
         self._names = Names(settings.state_file, clock, lookup)
         self._lock = threading.RLock()
         self._link: FirewallLink | None = None
         self._place: EnginePlace | None = None
-        self._kept = False  # whether the helper was told to install, so that it also heals
+        self._kept: Firewall | None = None  # what the helper was told to keep so by itself
         self._healing = True
         self._asked = threading.Event()
         self._closing = threading.Event()
@@ -78,9 +81,9 @@ class EgressFirewall:
             before = self._drift()
             if before.blocked:
                 raise LayerFailed(before.blocked)
-            if before.differences or not self._kept:
-                self._ask("apply", self._desired(self._find()).lines())
-                self._kept = True
+            wanted = self._desired(self._find())
+            if before.differences or self._kept != wanted:
+                self._keep(wanted)
                 left = self._drift().differences
                 if left:
                     raise LayerFailed(f"the firewall is not as it was told: {left[0].words}")
@@ -89,7 +92,7 @@ class EgressFirewall:
     def restore(self) -> Drift:
         """Take the tables away, and heal no more."""
         with self._lock:
-            self._kept = False
+            self._kept = None
             was = "was 1" in self._ask("remove")
         undone = (Difference(_PLACE, "the tables dockwarden were removed"),) if was else ()
         return Drift(self.name, undone)
@@ -192,6 +195,11 @@ class EgressFirewall:
 
     # The helper
 
+    def _keep(self, wanted: Firewall) -> None:
+        """Have it installed, and kept so."""
+        self._ask("apply", wanted.lines())
+        self._kept = wanted
+
     def _ask(self, verb: str, lines: Iterable[str] = ()) -> Sequence[str]:
         said = ["want", *lines] if verb != "remove" else []
         return self._helper().ask(verb, said)
@@ -238,10 +246,10 @@ class EgressFirewall:
         if self._closing.wait(_RESTART):
             return
         with self._lock:
-            if link is not self._link or not self._kept or self._closing.is_set():
+            if link is not self._link or self._kept is None or not self._healing:
                 return
             try:
-                self._ask("apply", self._desired(self._find()).lines())
+                self._keep(self._kept)
             except LayerFailed as error:
                 log.error("egress.helper-not-replaced", reason=error)
                 self._sink(Disturbance())
@@ -254,6 +262,15 @@ class EgressFirewall:
             self._resolving.start()
 
     def _resolve(self) -> None:
+        try:
+            self._resolve_again_and_again()
+        except Exception as error:
+            # Of whatever kind: addresses that silently grow old open or close the wrong doors.
+            if self._crashed is None:
+                raise
+            self._crashed(error)
+
+    def _resolve_again_and_again(self) -> None:
         """Ask, forever. What is needed first; registries that nobody can resolve here (a host
         without public DNS) only cost waiting."""
         needed = [service.host for service in self._services()]
@@ -261,10 +278,20 @@ class EgressFirewall:
             changed = self._names.refresh([*needed, *self._settings.egress.known_registries])
             self._asked.set()
             with self._lock:
-                if changed and self._kept and not self._closing.is_set():
-                    try:
-                        self._ask("apply", self._desired(self._find()).lines())
-                    except LayerFailed as error:
-                        log.error("egress.addresses-not-updated", reason=error)
+                if changed:
+                    self._follow_names()
             if self._closing.wait(REFRESH):
                 return
+
+    def _follow_names(self) -> None:
+        """Install what names mean now, if they mean something else than what is kept, and unless
+        a fight is braked or the layer is closing."""
+        if self._kept is None or not self._healing or self._closing.is_set():
+            return
+        wanted = self._desired(self._find())
+        if wanted == self._kept:
+            return
+        try:
+            self._keep(wanted)
+        except LayerFailed as error:
+            log.error("egress.addresses-not-updated", reason=error)
