@@ -20,6 +20,9 @@ _COMMANDS = {
     "explain": "agent.cli.explain",
     "violations": "agent.cli.violations",
     "config": "agent.cli.config",
+    "plan": "agent.cli.lockdown",
+    "apply": "agent.cli.lockdown",
+    "restore": "agent.cli.lockdown",
     "brake": "agent.cli.brake",
     "version": "agent.cli.version",
 }

@@ -12,7 +12,7 @@ from agent.control.compose import Composer
 from agent.control.loop import Work
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
-from agent.domain.lockdown import Drift
+from agent.domain.lockdown import Drift, Refusal
 from agent.ports import Clock, Layer
 
 LONGEST_TRUCE = 3600.0  # seconds between attempts while somebody else keeps undoing
@@ -64,7 +64,10 @@ class Reconciler:
         clock: Clock,
         composer: Composer,
         emit: Callable[[Finding], None],
+        healing: Callable[[bool], None] = lambda _on: None,
     ) -> None:
+        """`healing` tells the layer that mends itself (the firewall) whether it may."""
+        self._healing = healing
         self.states = {layer.name: LayerState(layer) for layer in layers}
         self._mend = mend
         self._limits = limits
@@ -95,7 +98,35 @@ class Reconciler:
         for state in self.states.values():
             if state.truce_until is not None and now >= state.truce_until and not state.busy:
                 state.truce_until = None
+                self._healing(True)
                 self._look(state)
+
+    def disturbed(self, name: str, culprit: str) -> None:
+        """Somebody changed a layer that mends itself at once: say so, and mind a fight."""
+        state = self.states.get(name)
+        if state is None or self.stood_down:
+            return
+        state.culprit = culprit
+        self._healed(state, "it was changed")
+        if self._fights(state):
+            self._healing(False)
+        self.check([name], culprit=culprit)
+
+    def refused(self, refusal: Refusal) -> None:
+        """The firewall turned somebody away."""
+        what = refusal.registry or refusal.destination or "an address that is not allowed"
+        who = refusal.source or "something on this host"
+        summary = f"{who} tried to reach {what} and was refused ({refusal.count} packets)."
+        self._emit(
+            self._composer.notice(
+                "egress.refused",
+                summary,
+                registry=refusal.registry,
+                destination=refusal.destination,
+                source=refusal.source,
+                count=str(refusal.count),
+            )
+        )
 
     def restore(self) -> list[dict[str, Any]]:
         """Put everything back and stand down until the agent starts anew; runs at once."""
@@ -191,10 +222,13 @@ class Reconciler:
         if not state.stood:
             self._say("lockdown.applied", f"{name} was put in place: {what}", state)
             return
+        self._healed(state, what)
+
+    def _healed(self, state: LayerState, what: str) -> None:
         state.mended += 1
         state.heals.append(self._clock.monotonic())
         by = f" by {state.culprit}" if state.culprit else ""
-        summary = f"{name} was undone{by} and healed: {what}"
+        summary = f"{state.layer.name} was undone{by} and healed: {what}"
         self._say("lockdown.healed", summary, state, kind=Kind.ALARM)
 
     def _say(
