@@ -102,7 +102,9 @@ class FirewallProcess:
         elif verb in ("apply", "observe", "remove"):
             self._answer(verb, rest)
         elif verb == "heal":
-            self._heals = rest == "on"
+            on, _, number = rest.partition(" ")
+            self._heals = on == "on"
+            self._channel.say(f"done {number}")
         elif verb != "ping":
             try:
                 self._next.take(verb, rest)

@@ -68,7 +68,7 @@ def test_others_tables_are_left_alone_and_changes_of_them_are_nobodys_business(y
 def test_without_healing_a_change_is_told_and_left(yard: Yard) -> None:
     link = yard.link(own=False)
     yard.apply(link)
-    link.say("heal off")
+    link.ask("heal off")
     yard.nft("flush ruleset")
     yard.await_heard("disturbed")
     assert yard.connect(KNOWN4) == ["open"]

@@ -102,11 +102,12 @@ class EgressFirewall:
         return (str(self._settings.resolv_conf), "/etc/hosts")
 
     def healing(self, on: bool) -> None:
-        """Whether the helper mends at once what others change; off while a fight is braked."""
+        """Whether the helper mends at once what others change; off while a fight is braked.
+        Holds when this returns. Raises `LayerFailed`."""
         with self._lock:
             self._healing = on
             if self._link is not None and self._link.alive:
-                self._link.say(f"heal {'on' if on else 'off'}")
+                self._link.ask(f"heal {'on' if on else 'off'}")
 
     @property
     def pid(self) -> int | None:
@@ -213,7 +214,7 @@ class EgressFirewall:
                 self._settings.launch, place.netns, heard=self._hear, ended=self._ended
             )
             if not self._healing:
-                self._link.say("heal off")
+                self._link.ask("heal off")
         return self._link
 
     def _hear(self, verb: str, rest: str) -> None:

@@ -96,10 +96,6 @@ class FirewallLink:
         self._send(f"{verb} {number}")
         return self._await({"done", "error"}, number, limit)
 
-    def say(self, line: str) -> None:
-        """A line that needs no answer."""
-        self._send(line)
-
     def close(self) -> None:
         """End it; the table stays as it is."""
         self._socket.shutdown(socket.SHUT_RDWR)
