@@ -325,7 +325,8 @@ class Enforcer:
         if case.acting or case.gone or case.removed or container is None:
             return
         sentence = self._sentence(case)
-        remove = not self.policy.keep_refused
+        # What ran before may hold data: then only its start is refused.
+        remove = not self.policy.keep_refused and not case.has_run
         self.tools.work.submit(
             lambda: self.tools.acts.refuse(container, sentence.finding_id, remove=remove),
             lambda deed: self._acted(case, sentence, deed),
@@ -404,6 +405,8 @@ class Enforcer:
             return
         case = self.case(birth.container_id, Net.GATE)
         case.held = case.at_gate = birth.held
+        if birth.held:
+            case.attempted()
         if case.container is None:
             self.look(case)
         elif birth.held:
