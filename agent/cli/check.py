@@ -143,10 +143,18 @@ class Bench:
         )
 
     def _next(self, reference: str) -> str:
+        from agent.domain.decision import in_force
         from agent.domain.nearest import next_step
 
         contact = self.config.agent.contact or self.trusted.info.contact
-        return next_step(reference, self.trusted.approvals(), contact, now=self.now)
+        trusted, now = self.trusted, self.now
+        return next_step(
+            reference,
+            trusted.approvals(),
+            contact,
+            now=now,
+            usable=lambda approval: in_force(approval, trusted.about, now=now),
+        )
 
 
 def _digest(reference: str) -> Digest | None:

@@ -41,7 +41,6 @@ class AgentTable(Table):
 
     mode: Mode = _key(_DEFAULT.agent.mode, "one of observe, enforce")
     state_dir: grammar.Path = _key(_DEFAULT.agent.state_dir, "an absolute path")
-    runtime_dir: grammar.Path = _key(_DEFAULT.agent.runtime_dir, "an absolute path")
     host_name: grammar.Text = _key(
         _DEFAULT.agent.host_name, 'a name in quotes, or "" for the machine\'s'
     )

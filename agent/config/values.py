@@ -68,7 +68,6 @@ class AgentConfig:
 
     mode: Mode = Mode.OBSERVE
     state_dir: str = "/var/lib/dockwarden"
-    runtime_dir: str = "/run/dockwarden"
     host_name: str = ""
     contact: str = ""
     log_level: LogLevel = LogLevel.INFO

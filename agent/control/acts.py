@@ -11,6 +11,7 @@ from agent.ports import Clock, Engine, EvidenceStore, Processes
 
 # How long a killed container's last process is waited for before that counts as a failure.
 DEATH_SECONDS = 10.0
+KERNEL_SECONDS = 1.0  # how long SIGKILL alone is waited for before the engine is asked, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,14 @@ class Acts:
                 return Deed(action, None, self._since(began), kept)
             if action is Action.STOP:
                 self.engine.stop(container.id, stop_timeout)
+                died = self._death(container, cgroup, DEATH_SECONDS)
             else:
                 self.processes.kill(container.id, cgroup)
+                # The engine may take long over a container that it is just starting.
+                died = self._death(container, cgroup, KERNEL_SECONDS)
                 self.engine.kill(container.id)
-            gone = self.processes.wait_empty(container.id, cgroup, DEATH_SECONDS)
-            died = self._now_ns() if gone else None
+                died = died or self._death(container, cgroup, DEATH_SECONDS)
+            gone = died is not None
             error = "" if gone else f"processes are left {DEATH_SECONDS:g} s after the {action}"
             kept = self._capture(container, finding_id)
             removed = remove and gone
@@ -100,9 +104,13 @@ class Acts:
                 self.engine.remove(container.id)
             return Deed(action, died, self._since(began), kept, error, removed)
         except EngineUnavailable as failure:
-            gone = self.processes.wait_empty(container.id, cgroup, 0.0)
-            died = self._now_ns() if gone else None
+            died = self._death(container, cgroup, 0.0)
             return Deed(action, died, self._since(began), error=str(failure))
+
+    def _death(self, container: Container, cgroup: str | None, timeout: float) -> int | None:
+        """When its last process was gone, waited for; None when some are left."""
+        gone = self.processes.wait_empty(container.id, cgroup, timeout)
+        return self._now_ns() if gone else None
 
     def _capture(self, container: Container, finding_id: str) -> str:
         try:

@@ -5,7 +5,7 @@ in docs/adr/0004-what-the-brake-counts.md: otherwise starting many unapproved co
 a way to switch the guard off.
 """
 
-from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 # Below this many kills the share of what runs says nothing: one of one is 100 %.
@@ -27,7 +27,7 @@ class Brake:
 
     def __init__(self, limits: BrakeLimits) -> None:
         self._limits = limits
-        self._recent: deque[float] = deque()
+        self._recent: dict[str, float] = {}
         self.on_since: float | None = None
         self.refused_at = 0  # kills within the window, those that were refused included
         self._vouched_until = 0.0
@@ -37,25 +37,27 @@ class Brake:
         """Whether disruptive kills are turned into reports now."""
         return self.on_since is not None
 
-    def admit(self, wanted: int, *, running: int, now: float) -> bool:
-        """Whether `wanted` more containers of `running` may be killed, all or none.
+    def admit(self, victims: Collection[str], *, running: int, now: float) -> bool:
+        """Whether these may be ended beside `running` others, all or none.
 
-        `now` is in monotonic seconds. A refusal puts the brake on.
+        A victim is a container that runs, or the image of one that is refused at its start: the
+        same one counts once within the window, so that retries disturb nobody. `now` is in
+        monotonic seconds. A refusal puts the brake on.
         """
         if self.on:
             return False
         if now < self._vouched_until:
             return True
-        while self._recent and self._recent[0] <= now - self._limits.seconds:
-            self._recent.popleft()
-        total = len(self._recent) + wanted
-        # What was killed within the window was running before.
+        window = now - self._limits.seconds
+        self._recent = {victim: when for victim, when in self._recent.items() if when > window}
+        total = len(self._recent.keys() | set(victims))
+        # What was ended within the window was running before.
         share = total / max(running + len(self._recent), 1)
         if total > self._limits.kills or (total >= SHARE_FLOOR and share > self._limits.share):
             self.on_since = now
             self.refused_at = total
             return False
-        self._recent.extend([now] * wanted)
+        self._recent |= dict.fromkeys(victims, now)
         return True
 
     def release(self) -> None:

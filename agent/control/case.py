@@ -7,6 +7,8 @@ from agent.domain.decision import Decision
 from agent.domain.identity import Container, ContainerState
 from agent.domain.verdict import Action, Net
 
+# A failed start leaves a container created, if it never ran before.
+_FRESH = (ContainerState.CREATED, ContainerState.REMOVING, ContainerState.UNKNOWN)
 _OVER = (ContainerState.EXITED, ContainerState.DEAD)
 # How far before the end of an ended container a late start event of it may lie. More is a clock
 # that was set, and no reason to ignore a start.
@@ -43,6 +45,7 @@ class Case:
     started_ns: int | None = None
     ran_ns: int | None = 0  # how long the occurrence's runs before this one took; None: unknown
     ended: bool = False  # a run of it is over
+    has_run: bool = False  # ever: it may hold data that somebody wants
     concluded_ns: int | None = None  # up to when (as started_ns) its runs are dealt with
     said: ContainerState | None = None  # its state by the events
     turns: int = 0  # how many events changed its state
@@ -89,16 +92,26 @@ class Case:
 
     def started(self, time_ns: int) -> None:
         """The engine began to run it."""
-        over = self.ended or self.started_ns is not None
-        over = over or (self.container is not None and self.container.state in _OVER)
-        if over and self.decision is not None and not self.acting:
-            self.ran_ns = 0
-            self.reported = self.judged = self.settled_in = self.failed = False
-        elif self.started_ns is not None:
+        if not self._occurs_again() and self.started_ns is not None:
             self.ran_ns = None  # the end of the run before was missed
-        self.ended = False
+        self.ended, self.has_run = False, True
         self.moved(ContainerState.RUNNING)
         self.started_ns = time_ns
+
+    def attempted(self) -> None:
+        """It is held at the gate: a start that may never come to be."""
+        if self._occurs_again():
+            self.ended = False
+
+    def _occurs_again(self) -> bool:
+        """Begin another occurrence, if the one before is over and dealt with."""
+        over = self.ended or self.started_ns is not None
+        over = over or (self.container is not None and self.container.state in _OVER)
+        if not over or self.decision is None or self.acting:
+            return False
+        self.ran_ns = 0
+        self.reported = self.judged = self.settled_in = self.failed = False
+        return True
 
     def died(self, time_ns: int) -> None:
         """The run is over."""
@@ -106,7 +119,7 @@ class Case:
             self.ran_ns += max(time_ns - self.started_ns, 1)
         elif self.container is not None and self.container.state.is_live:
             self.ran_ns = None  # its start was missed
-        self.ended = True
+        self.ended = self.has_run = True
         self.moved(ContainerState.EXITED)
 
     def moved(self, state: ContainerState) -> None:
@@ -124,6 +137,7 @@ class Case:
         or will be followed by what is."""
         if self.said is not None and turns != self.turns:
             container = replace(container, state=self.said)
+        self.has_run = self.has_run or container.state not in _FRESH
         if self.started_ns is not None and not container.state.is_live:
             self.ran_ns = None  # its end was missed
             self.moved(container.state)

@@ -5,7 +5,7 @@ What it must not know: Docker, cgroups, files, the time of day (the Clock tells 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from agent.control.acts import Acts, Deed
@@ -248,25 +248,27 @@ class Enforcer:
             return case.braked
         if not self.disruptive(case) or case.acting:
             return False
-        return not self.brake_admits(1)
+        image = case.container.image if case.container else None
+        by_image = image is not None and not case.settled_in
+        return not self.brake_admits([str(image.image_id) if image and by_image else case.id])
 
     @property
     def idle(self) -> bool:
         """Whether every container is judged and nothing about any is under way."""
         return all(case.idle and case.decision is not None for case in self.cases.values())
 
-    def brake_admits(self, wanted: int) -> bool:
-        """Ask the brake for `wanted` disruptive kills; says so when it goes on."""
+    def brake_admits(self, victims: Collection[str]) -> bool:
+        """Ask the brake whether these may be ended; says so when it goes on."""
         before = self.brake.on
         now = self.tools.clock.monotonic()
-        admitted = self.brake.admit(wanted, running=self.running(), now=now)
+        admitted = self.brake.admit(victims, running=self.running(), now=now)
         if self.brake.on and not before:
             self.tools.emit(
                 self.tools.composer.notice(
                     "brake.on",
-                    f"The kill-rate brake went on: {wanted} more containers that ran so far would "
-                    "have been ended. They are reported instead. If the list is right, release "
-                    "it with `dockwarden brake release`; else publish a corrected list.",
+                    f"The kill-rate brake went on: {self.brake.refused_at} disruptive kills would "
+                    "have come together. What runs is reported instead. If the list is right, "
+                    "release it with `dockwarden brake release`; else publish a corrected list.",
                     kind=Kind.ALARM,
                 )
             )
@@ -325,7 +327,8 @@ class Enforcer:
         if case.acting or case.gone or case.removed or container is None:
             return
         sentence = self._sentence(case)
-        remove = not self.policy.keep_refused
+        # What ran before may hold data: then only its start is refused.
+        remove = not self.policy.keep_refused and not case.has_run
         self.tools.work.submit(
             lambda: self.tools.acts.refuse(container, sentence.finding_id, remove=remove),
             lambda deed: self._acted(case, sentence, deed),
@@ -404,6 +407,8 @@ class Enforcer:
             return
         case = self.case(birth.container_id, Net.GATE)
         case.held = case.at_gate = birth.held
+        if birth.held:
+            case.attempted()
         if case.container is None:
             self.look(case)
         elif birth.held:

@@ -3,6 +3,7 @@
 It knows nothing of containers: what a message means is its receiver's business.
 """
 
+import contextlib
 import queue
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from agent.domain.errors import DockwardenError
 
 T = TypeVar("T")
+_FINISH_STEP = 0.05  # s
 
 
 class Work(Protocol):
@@ -121,9 +123,21 @@ class Loop:
                 continue
             if isinstance(message, _Stop):
                 return
-            if isinstance(message, _Crash):
-                raise message.error
-            if isinstance(message, _Call):
-                message.action()
-            else:
-                self._handle(message)
+            self._deliver(message)
+
+    def finish(self, done: Callable[[], bool], *, seconds: float) -> None:
+        """After `run`: deliver what is still to come until `done`, for `seconds` at most."""
+        end = time.monotonic() + seconds
+        while not (done() and self._queue.empty()) and time.monotonic() < end:
+            with contextlib.suppress(queue.Empty):
+                message = self._queue.get(timeout=_FINISH_STEP)
+                if not isinstance(message, _Stop):
+                    self._deliver(message)
+
+    def _deliver(self, message: object) -> None:
+        if isinstance(message, _Crash):
+            raise message.error
+        if isinstance(message, _Call):
+            message.action()
+        else:
+            self._handle(message)

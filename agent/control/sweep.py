@@ -118,7 +118,7 @@ class Sweeper:
             and enforcer.policy.action(case.decision).touches
             and enforcer.disruptive(case)
         ]
-        braked = bool(disruptive) and not enforcer.brake_admits(len(disruptive))
+        braked = bool(disruptive) and not enforcer.brake_admits([c.id for c in disruptive])
         for case in disruptive:
             case.braked = braked
         for case in judged:

@@ -1,10 +1,10 @@
 """The decision about one image and the reason for it; pure and total."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.domain.allowlist import Exemption, Statements
+from agent.domain.allowlist import Approval, Exemption, Statements
 from agent.domain.case import Case, Lift
 from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity
@@ -166,3 +166,13 @@ def _sentence(text: str) -> str:
     """One line that ends with a full stop, whatever the list's free texts hold."""
     line = " ".join(text.split())
     return line if line.endswith((".", "!", "?")) else f"{line}."
+
+
+def in_force(
+    approval: Approval, about: Callable[[ImageIdentity], Statements], *, now: datetime
+) -> bool:
+    """Whether an image of this approval may run as things stand: it has not ended, nothing denies
+    it, no constraint is against it. `about` is the list's."""
+    images = (ImageIdentity(digest) for digest in approval.digests)
+    good = (Verdict.APPROVED, Verdict.WAIVED)
+    return any(decide(image, about(image), now=now).verdict in good for image in images)

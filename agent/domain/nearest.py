@@ -1,9 +1,10 @@
 """The approved image that a refused person should use instead; advice, never a verdict."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from agent.domain.allowlist import Approval
@@ -17,16 +18,23 @@ _VERSION = re.compile(r"v?(?P<numbers>[0-9]{1,9}(?:\.[0-9]{1,9})*)(?P<variant>.*
 _FAR: Final = (3, 0, 0, 0)
 
 Distance = tuple[int, int, int, int]
+Usable = Callable[[Approval], bool]
 
 
 def nearest_approved(
-    reference: str, approvals: Iterable[Approval], limit: int = 3, *, now: datetime | None = None
+    reference: str,
+    approvals: Iterable[Approval],
+    limit: int = 3,
+    *,
+    now: datetime | None = None,
+    usable: Usable = lambda _approval: True,
 ) -> tuple[Approval, ...]:
     """The approvals of the same repository, nearest first; none for what is no reference.
 
     The same repository is the one whose path agrees with the reference's, as docker completes
     it, in most parts from the right: one at least. Of these, the nearest version tag comes
-    first, then the newest approval. Approvals that have ended by `now` are left out.
+    first, then the newest approval. Approvals that have ended by `now` are left out, and those that
+    are not `usable` (denied, or against a constraint).
     """
     wanted = _wanted(reference)
     if wanted is None:
@@ -47,11 +55,16 @@ def nearest_approved(
     alike.sort(
         key=lambda approval: min((_distance(wanted.tag, t) for t in approval.tags), default=_FAR)
     )
-    return tuple(alike[:limit])
+    return tuple(islice(filter(usable, alike), limit))
 
 
 def next_step(
-    reference: str, approvals: Iterable[Approval], contact: str, *, now: datetime | None = None
+    reference: str,
+    approvals: Iterable[Approval],
+    contact: str,
+    *,
+    now: datetime | None = None,
+    usable: Usable = lambda _approval: True,
 ) -> str:
     """One or two sentences that a refused developer can follow: what to pull instead, whom to
     ask. `contact` is the list's or the configuration's free text and may be empty."""
@@ -59,7 +72,7 @@ def next_step(
     whom = printable(contact.strip()) or "your registry administrators"
     if wanted is None:
         return f"It was named by no repository, so no approved image is near: ask {whom}."
-    nearest = nearest_approved(reference, approvals, 1, now=now)
+    nearest = nearest_approved(reference, approvals, 1, now=now, usable=usable)
     if not nearest:
         return f"No image of {wanted.familiar} is approved for this host: ask {whom} to approve it."
     pull = f"docker pull {_pullable(nearest[0], wanted.tag)}"

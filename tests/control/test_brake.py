@@ -25,13 +25,18 @@ def a_fleet(count: int = 8) -> Rig:
     return rig
 
 
+def some(count: int, series: int = 0) -> list[str]:
+    """That many different victims."""
+    return [f"{series}-{number}" for number in range(count)]
+
+
 @given(asks)
 def test_never_more_than_the_limit_within_the_window(script: list[tuple[int, int, float]]) -> None:
     brake, now, admitted = Brake(LIMITS), 0.0, []
-    for wanted, running, wait in script:
+    for number, (wanted, running, wait) in enumerate(script):
         now += wait
         before = brake.on
-        if brake.admit(wanted, running=running, now=now):
+        if brake.admit(some(wanted, number), running=running, now=now):
             assert not before
             admitted += [now] * wanted
         else:
@@ -42,17 +47,30 @@ def test_never_more_than_the_limit_within_the_window(script: list[tuple[int, int
 @given(asks)
 def test_it_stays_on_until_it_is_released(script: list[tuple[int, int, float]]) -> None:
     brake, now = Brake(LIMITS), 0.0
-    assert not brake.admit(6, running=100, now=now)
+    assert not brake.admit(some(6), running=100, now=now)
     for wanted, running, wait in script:
         now += wait
-        assert not brake.admit(wanted, running=running, now=now)
+        assert not brake.admit(some(wanted), running=running, now=now)
     brake.release()
-    assert brake.admit(1, running=100, now=now)
+    assert brake.admit(some(1), running=100, now=now)
 
 
 def test_one_or_two_of_two_are_no_share() -> None:
-    assert Brake(LIMITS).admit(2, running=2, now=0.0)
-    assert not Brake(LIMITS).admit(3, running=3, now=0.0)
+    assert Brake(LIMITS).admit(some(2), running=2, now=0.0)
+    assert not Brake(LIMITS).admit(some(3), running=3, now=0.0)
+
+
+def test_retries_of_one_delisted_image_never_trip_it() -> None:
+    rig = Rig(trusted=listed("app", "db"), limits=LIMITS).begin()
+    rig.run("app", "one")
+    rig.run("db", "other")
+    rig.adopt(listed("db", sequence=2))
+    rig.rest()
+    for number in range(20):
+        rig.start("app", f"again-{number}")
+        rig.rest()
+    assert not rig.enforcer.brake.on
+    assert rig.host.live == {"other"}
 
 
 def test_a_thousand_unapproved_starts_never_trip_it() -> None:
@@ -185,13 +203,15 @@ def test_what_ran_reported_counts_as_having_run_with_leave() -> None:
 
 def test_a_start_net_kill_of_a_formerly_approved_image_counts() -> None:
     settings = {"nets": frozenset({Net.START})}
-    rig = Rig(trusted=listed("app"), limits=LIMITS, standing=False, settings=settings).begin()
-    rig.run("app", "first")
-    rig.host.exit(rig.host.id_of("first"))
+    names = [f"app{number}" for number in range(8)]
+    rig = Rig(trusted=listed(*names), limits=LIMITS, standing=False, settings=settings).begin()
+    for name in names:
+        rig.run(name, f"first-{name}")
+        rig.host.exit(rig.host.id_of(f"first-{name}"))
     rig.adopt(listed(sequence=2))
     rig.rest()
-    for number in range(8):
-        rig.run("app", f"app-{number}")
+    for name in names:
+        rig.run(name, name)
     rig.rest()
     assert rig.enforcer.brake.on
-    assert len(rig.host.live) >= 8 - LIMITS.kills
+    assert len(rig.host.live) >= len(names) - LIMITS.kills

@@ -218,3 +218,31 @@ def test_evidence_that_cannot_be_kept_stops_nobody() -> None:
     (finding,) = rig.about("bad")
     assert rig.host.names == set()
     assert finding.evidence == "none: the fake disk is full"
+
+
+@pytest.mark.parametrize("standing", [True, False])
+def test_what_ever_ran_is_never_removed_at_a_refused_start(standing: bool) -> None:
+    rig = Rig(trusted=listed("app"), standing=standing).begin()
+    container_id = rig.run("app", "data")
+    rig.adopt(listed("db", sequence=2))
+    rig.rest()
+    assert rig.host.live == set()
+    rig.host.start(container_id)
+    rig.rest()
+    assert rig.host.names == {"data"}
+    assert rig.host.live == set()
+
+
+def test_a_refused_restart_is_told_as_one_that_never_ran() -> None:
+    rig = Rig(trusted=listed("app")).begin()
+    container_id = rig.run("app", "one")
+    rig.clock.advance(5)
+    rig.adopt(listed("db", sequence=2))
+    rig.rest()
+    rig.host.start(container_id)
+    rig.rest()
+    first, second = rig.about("one")
+    assert first.event == "container.killed"
+    assert first.outcome and first.outcome.net is Net.SWEEP
+    assert second.event == "container.refused"
+    assert second.outcome and (second.outcome.net, second.outcome.ran_ms) == (Net.GATE, 0.0)

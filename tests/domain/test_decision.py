@@ -15,7 +15,7 @@ from agent.domain.allowlist import (
     ListInfo,
     Statements,
 )
-from agent.domain.decision import Decision, decide
+from agent.domain.decision import Decision, decide, in_force
 from agent.domain.identity import ImageIdentity
 from agent.domain.verdict import Verdict
 from tests.domain.build import DAY, NOW, TICK, approval, deny, digest, exemption, image, waiver
@@ -269,3 +269,12 @@ def test_an_approval_may_last_exactly_the_longest_lifetime() -> None:
     for extra, verdict in ((timedelta(), Verdict.APPROVED), (TICK, Verdict.UNLISTED)):
         given = approval(approved_at=NOW, expires_at=NOW + 2 * DAY + extra)
         assert judge(Level("acme", (given,), constraints=strict)).verdict is verdict
+
+
+def test_an_approval_is_in_force_unless_ended_denied_or_against_a_constraint() -> None:
+    good = approval("web", expires_at=NOW + DAY)
+    plain = Allowlist([Level("acme", (good,))], ListInfo(1, "test", signed=False))
+    denied = Allowlist([Level("acme", (good,), (deny("web"),))], ListInfo(1, "test", signed=False))
+    assert in_force(good, plain.about, now=NOW)
+    assert not in_force(good, plain.about, now=NOW + DAY)
+    assert not in_force(good, denied.about, now=NOW)

@@ -121,3 +121,10 @@ def test_any_text_is_answered_in_one_printable_line(
     nearest = nearest_approved(asked, listed)
     assert len(nearest) <= 3
     assert set(nearest) <= set(listed)
+
+
+def test_what_may_not_run_is_never_recommended() -> None:
+    newest, older = nginx("1.27"), nginx("1.26")
+    step = next_step("nginx:1.27", [newest, older], "", now=NOW, usable=lambda a: a is older)
+    assert "1.26" in step
+    assert "1.27@" not in step

@@ -157,7 +157,7 @@ class FakeHost:
         if fate is Fate.HOLD:
             one.held = True
         elif fate is Fate.KILL:
-            one.state = ContainerState.EXITED  # a failed start emits neither start nor die
+            self._fail(one)  # a failed start emits neither start nor die
         else:
             self._begin(one)
 
@@ -202,7 +202,8 @@ class FakeHost:
         if one is None or one.name not in self.live:
             return False
         if one.held:
-            one.held, one.state = False, ContainerState.EXITED
+            one.held = False
+            self._fail(one)
         else:
             self._die(one)
         self._changed()
@@ -245,6 +246,9 @@ class FakeHost:
         self._emit_of(one.id, "start")
         if one.dies_at_once:
             self._die(one)
+
+    def _fail(self, one: Simulated) -> None:
+        one.state = ContainerState.EXITED if one.ran else ContainerState.CREATED
 
     def _die(self, one: Simulated) -> None:
         if one.state not in (ContainerState.RUNNING, ContainerState.PAUSED):

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 reader over a unix socket: one GET, its body as it arrives, cut into lines.
+"""A small HTTP/1.1 client over a unix socket: one request, its body as it arrives, cut into lines.
 
 It knows nothing of events. Every violation of the protocol is one `EngineUnavailable`.
 """
@@ -103,14 +103,21 @@ class Response:
     """
 
     def __init__(
-        self, socket_path: str, target: str, *, timeout: float, body_timeout: float | None = None
+        self,
+        socket_path: str,
+        target: str,
+        *,
+        method: str = "GET",
+        timeout: float,
+        body_timeout: float | None = None,
     ) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._socket.settimeout(timeout)
             self._socket.connect(socket_path)
             self._socket.sendall(
-                f"GET {target} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n".encode()
+                f"{method} {target} HTTP/1.1\r\nHost: docker\r\n"
+                "Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
             )
             self.status, self.headers, self._rest = self._read_head()
             self._socket.settimeout(body_timeout)
@@ -141,6 +148,8 @@ class Response:
 
     def body(self) -> Iterator[bytes]:
         """The content, piece by piece; ends with the answer, or when the connection ends."""
+        if self.status in (204, 304):  # bear none (RFC 9110, sections 15.3.5 and 15.4.5)
+            return
         dechunker = Dechunker() if self._chunked else None
         data = self._rest
         while True:
