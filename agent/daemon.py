@@ -8,53 +8,43 @@ import argparse
 import contextlib
 import os
 import signal
-import socket
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import __version__
-from agent.adapters.allowlist_file import FileAllowlist, dump
+from agent import __version__, wiring
 from agent.adapters.bookmark_file import BookmarkFile
-from agent.adapters.cgroup_gate import CgroupGate
-from agent.adapters.cgroups import CgroupProcesses
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.docker_engine import DockerEngine, DockerEvents
-from agent.adapters.evidence_files import EvidenceFiles
 from agent.adapters.file_watch import FileWatcher
-from agent.adapters.findings_file import JsonlFindings
-from agent.adapters.journal import JournalFindings
 from agent.adapters.systemd_notify import SystemdNotify
 from agent.config import Config
 from agent.config.handover import from_descriptor
-from agent.config.values import ExplainAccess, Journal
-from agent.control.acts import Acts
+from agent.config.values import ExplainAccess
 from agent.control.answers import Answers, Memory
-from agent.control.brake import Brake, BrakeLimits
 from agent.control.compose import Composer
 from agent.control.connection import Connection
-from agent.control.enforce import Enforcer, Tools
+from agent.control.enforce import Enforcer
 from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
-from agent.control.lists import ListKeeper
 from agent.control.loop import Loop
-from agent.control.policy import Policy
-from agent.control.record import Kept, Recorder
+from agent.control.record import Kept
 from agent.control.sweep import Sweeper
 from agent.control.verbs import Verbs
-from agent.domain.allowlist import Allowlist
 from agent.domain.decision import in_force
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.ids import new_id
+from agent.domain.lockdown import Disturbance, Refusal
 from agent.domain.nearest import next_step
-from agent.domain.verdict import Mode, Net
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable
+from agent.lockdown import lockdown
 from agent.log import Level, get_logger, use
-from agent.ports import STREAM, Birth, EngineInfo, GateState, Ruling, Settled, TrustedList
+from agent.ports import STREAM, Birth, EngineInfo, GateState, Settled
 
 log = get_logger(__name__)
 
@@ -62,9 +52,6 @@ log = get_logger(__name__)
 # of their own, so that no number of slow removals delays a judgement.
 WORKERS = 8
 LOOKERS = 4
-KEEP_FILES = 5  # rotated violation files
-EVIDENCE_FILES = 10_000
-EVIDENCE_BYTES = 500_000_000
 SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
@@ -100,92 +87,35 @@ class Daemon:
         )
         info = self._engine_info()
         root = info.root_dir if info else self._known_root()
-        self.policy = self._make_policy()
-        self.recorder = self._make_recorder()
-        self.enforcer = Enforcer(
-            self.policy,
-            self._make_tools(root, info.cgroup_version if info else ""),
-            self._make_brake(),
+        self.policy = wiring.policy(config)
+        self.recorder = wiring.recorder(
+            config, complete=self._with_next_step, kept=self.loop.post, crashed=self.loop.crash
         )
+        composer = Composer(self.policy, self.clock, self._new_id)
+        tools = wiring.tools(
+            config,
+            self.engine,
+            self.loop,
+            engine_root=root,
+            cgroup_version=info.cgroup_version if info else "",
+            composer=composer,
+            emit=self._emit,
+        )
+        self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
         self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        self.lists = self._make_lists()
+        self.lists = wiring.list_keeper(config, self.enforcer, self.sweeper)
         self.connection = Connection(
             self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
         )
         self.memory = Memory()
+        self.lockdown = lockdown(config, self.loop.post)
+        self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
+        self.neighbours = wiring.neighbours(tools)
         self._follower = Follower(
             DockerEvents(config.engine.socket),
             self.loop.post,
             since_ns=None if since_ns is None else since_ns + 1,
             crashed=self.loop.crash,
-        )
-
-    def _make_policy(self) -> Policy:
-        config, enforcement = self.config, self.config.enforcement
-        return Policy(
-            mode=config.agent.mode,
-            table=config.table,
-            nets=enforcement.nets,
-            exemptions=enforcement.exemptions,
-            allow_derived=config.allow_derived,
-            build_steps=enforcement.build_steps,
-            keep_refused=enforcement.keep_refused,
-            keep_killed=enforcement.keep_killed,
-            stop_timeout=enforcement.stop_timeout_seconds,
-            sweep_seconds=enforcement.sweep_seconds,
-            host=config.agent.host_name or socket.gethostname(),
-            contact=config.agent.contact,
-        )
-
-    def _make_brake(self) -> Brake:
-        limits = self.config.brake
-        return Brake(BrakeLimits(limits.kills, limits.seconds, limits.share))
-
-    def _make_recorder(self) -> Recorder:
-        reports = self.config.reports
-        most = reports.max_megabytes * 1_000_000
-        return Recorder(
-            JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES),
-            [] if reports.journal is Journal.OFF else [JournalFindings()],
-            complete=self._with_next_step,
-            kept=self.loop.post,
-            crashed=self.loop.crash,
-        )
-
-    def _make_tools(self, engine_root: str, cgroup_version: str) -> Tools:
-        config, policy = self.config, self.policy
-        processes = CgroupProcesses(cgroup_version, roots=config.gate.roots)
-        gate = CgroupGate(
-            self.loop.post,
-            roots=config.gate.roots,
-            freeze=policy.mode is Mode.ENFORCE and Net.GATE in policy.nets,
-            hold_seconds=config.gate.hold_seconds,
-            on_timeout=Ruling(config.gate.on_timeout),
-            engine_root=engine_root,
-            cgroup_version=cgroup_version,
-            build_steps=config.enforcement.build_steps,
-        )
-        evidence = EvidenceFiles(
-            self._state / "evidence", max_files=EVIDENCE_FILES, max_bytes=EVIDENCE_BYTES
-        )
-        acts = Acts(self.engine, processes, evidence, self.clock, config.allow_derived)
-        composer = Composer(policy, self.clock, self._new_id)
-        return Tools(acts, gate, processes, self.loop, self.clock, composer, self._emit)
-
-    def _make_lists(self) -> ListKeeper:
-        source = FileAllowlist(self.config.allowlist.path)
-        kept = self._state / "allowlist.last-good.json"
-
-        def last_good() -> TrustedList | None:
-            return FileAllowlist(kept).load() if kept.exists() else None
-
-        def remember(adopted: TrustedList) -> None:
-            if isinstance(adopted, Allowlist):
-                info = adopted.info
-                write_file(kept, dump(adopted.levels, info.sequence, info.contact), mode=0o600)
-
-        return ListKeeper(
-            self.enforcer, self.sweeper, load=source.load, last_good=last_good, remember=remember
         )
 
     def _engine_info(self) -> EngineInfo | None:
@@ -217,6 +147,9 @@ class Daemon:
         self._follower.start()
         watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
         watcher.watch([self.config.allowlist.path], lambda _: self.loop.call(self.lists.load))
+        self.lockdown.start()
+        for layer in self.lockdown.layers:
+            watcher.watch(layer.watched(), self._look_at(layer.name))
         servers = self._serve()
         summary = f"dockwarden {__version__} started in {self.policy.mode} mode."
         self._emit(self.enforcer.tools.composer.notice("agent.started", summary))
@@ -232,10 +165,14 @@ class Daemon:
             for server in servers:
                 server.close()
             gate.close()
+            self.lockdown.close()
             self.recorder.close()
             self._lookers.shutdown(wait=False, cancel_futures=True)
             self._pool.shutdown(wait=False, cancel_futures=True)
         return 0
+
+    def _look_at(self, name: str) -> Callable[[str], None]:
+        return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
     def _serve(self) -> list[ControlServer]:
         """The control sockets; the agent works without them."""
@@ -246,6 +183,7 @@ class Daemon:
             self.sweeper,
             self.connection,
             self.recorder,
+            self.reconciler,
             self.memory,
             self.clock.now(),
         )
@@ -286,13 +224,20 @@ class Daemon:
                     self.memory.add(finding)
             case StreamUp():
                 self.connection.up()
+                self.reconciler.check()  # an engine that was restarted has another cgroup
             case StreamDown(reason):
                 self.connection.down(reason)
+            case Refusal():
+                self.reconciler.refused(message)
+            case Disturbance(culprit):
+                self.reconciler.disturbed("firewall", culprit)
 
     def _tick(self) -> None:
         self.enforcer.retry_due()
         self.sweeper.tick()
         self.lists.tick()
+        self.reconciler.tick()
+        self.neighbours.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
             self._asleep = self.clock.asleep()
             self.sweeper.sweep("the machine slept")

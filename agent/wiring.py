@@ -1,66 +1,157 @@
-"""Builds the lockdown's layers from the configuration, for the daemon and for the command line."""
+"""Makes the daemon's parts from the configuration; which of them meet is the daemon's business."""
 
+import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from agent.adapters.allowlist_file import FileAllowlist, dump
+from agent.adapters.cgroup_gate import CgroupGate
+from agent.adapters.cgroups import CgroupProcesses
 from agent.adapters.clock import SystemClock
-from agent.adapters.egress import EgressFirewall, EgressSettings
-from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
-from agent.adapters.image_files import ImageFilesLayer, tool_files
-from agent.backup import Backups
+from agent.adapters.evidence_files import EvidenceFiles
+from agent.adapters.findings_file import JsonlFindings
+from agent.adapters.journal import JournalFindings
+from agent.adapters.processes import other_engines
 from agent.config import Config
-from agent.domain.lockdown import Disturbance, Refusal
-from agent.domain.merge_engine import EngineWish
-from agent.ports import Layer
+from agent.config.values import Journal
+from agent.control.acts import Acts
+from agent.control.brake import Brake, BrakeLimits
+from agent.control.compose import Composer
+from agent.control.enforce import Enforcer, Tools
+from agent.control.lists import ListKeeper
+from agent.control.loop import Loop
+from agent.control.neighbours import Neighbours
+from agent.control.policy import Policy
+from agent.control.reconcile import FightLimits, Reconciler
+from agent.control.record import Kept, Recorder
+from agent.control.sweep import Sweeper
+from agent.domain.allowlist import Allowlist
+from agent.domain.finding import Finding
+from agent.domain.verdict import Mode, Net
+from agent.durable import write_file
+from agent.lockdown import Lockdown
+from agent.ports import Engine, Ruling, TrustedList
+
+KEEP_FILES = 5  # rotated violation files
+EVIDENCE_FILES = 10_000
+EVIDENCE_BYTES = 500_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Lockdown:
-    """The configured layers, in the order in which they are applied; restored in reverse."""
-
-    layers: tuple[Layer, ...]
-    firewall: EgressFirewall | None = None
-
-    def start(self) -> None:
-        """Begin what goes on in the background (names are resolved again and again)."""
-        if self.firewall is not None:
-            self.firewall.start()
-
-    def close(self) -> None:
-        """End the helpers. What was applied stays, as it has to while the agent is away."""
-        if self.firewall is not None:
-            self.firewall.close()
-
-    def healing(self, on: bool) -> None:
-        """Whether the firewall mends itself at once."""
-        if self.firewall is not None:
-            self.firewall.healing(on)
+def policy(config: Config) -> Policy:
+    """What the enforcement loop is told to do."""
+    enforcement = config.enforcement
+    return Policy(
+        mode=config.agent.mode,
+        table=config.table,
+        nets=enforcement.nets,
+        exemptions=enforcement.exemptions,
+        allow_derived=config.allow_derived,
+        build_steps=enforcement.build_steps,
+        keep_refused=enforcement.keep_refused,
+        keep_killed=enforcement.keep_killed,
+        stop_timeout=enforcement.stop_timeout_seconds,
+        sweep_seconds=enforcement.sweep_seconds,
+        host=config.agent.host_name or socket.gethostname(),
+        contact=config.agent.contact,
+    )
 
 
-def lockdown(
-    config: Config, sink: Callable[[Refusal | Disturbance], None] = lambda _message: None
-) -> Lockdown:
-    """The layers that the configuration asks for; none while no mirror is set."""
-    mirror, wanted = config.registry.mirror, config.lockdown.layers
-    if not mirror:
-        return Lockdown(())
-    backups = Backups(config.lockdown.backup_dir)
-    layers: list[Layer] = []
-    firewall: EgressFirewall | None = None
-    if "daemon.json" in wanted:
-        wish = EngineWish(mirror, config.lockdown.live_restore)
-        layers.append(EngineConfigLayer(RunningEngine(config.engine.socket), backups, wish))
-    if "files" in wanted:
-        ca_file = config.registry.ca_file
-        layers.append(ImageFilesLayer(lambda: tool_files(mirror, ca_file), backups))
-    if "firewall" in wanted:
-        settings = EgressSettings(
-            mirror,
-            config.egress,
-            Path(config.agent.state_dir, "egress-names.json"),
-            socket=config.engine.socket,
-        )
-        firewall = EgressFirewall(sink, settings=settings, clock=SystemClock())
-        layers.append(firewall)
-    return Lockdown(tuple(layers), firewall)
+def brake(config: Config) -> Brake:
+    """The kill-rate brake."""
+    limits = config.brake
+    return Brake(BrakeLimits(limits.kills, limits.seconds, limits.share))
+
+
+def recorder(
+    config: Config,
+    *,
+    complete: Callable[[Finding], Finding],
+    kept: Callable[[Kept], None],
+    crashed: Callable[[BaseException], None],
+) -> Recorder:
+    """The findings' way to the file and the journal."""
+    reports = config.reports
+    most = reports.max_megabytes * 1_000_000
+    return Recorder(
+        JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES),
+        [] if reports.journal is Journal.OFF else [JournalFindings()],
+        complete=complete,
+        kept=kept,
+        crashed=crashed,
+    )
+
+
+def tools(
+    config: Config,
+    engine: Engine,
+    loop: Loop,
+    *,
+    engine_root: str,
+    cgroup_version: str,
+    composer: Composer,
+    emit: Callable[[Finding], None],
+) -> Tools:
+    """Everything the enforcement loop acts through; the gate is not started yet."""
+    clock = SystemClock()
+    processes = CgroupProcesses(cgroup_version, roots=config.gate.roots)
+    enforcing = config.agent.mode is Mode.ENFORCE
+    gate = CgroupGate(
+        loop.post,
+        roots=config.gate.roots,
+        freeze=enforcing and Net.GATE in config.enforcement.nets,
+        hold_seconds=config.gate.hold_seconds,
+        on_timeout=Ruling(config.gate.on_timeout),
+        engine_root=engine_root,
+        cgroup_version=cgroup_version,
+        build_steps=config.enforcement.build_steps,
+    )
+    evidence = EvidenceFiles(
+        Path(config.agent.state_dir, "evidence"),
+        max_files=EVIDENCE_FILES,
+        max_bytes=EVIDENCE_BYTES,
+    )
+    acts = Acts(engine, processes, evidence, clock, config.allow_derived)
+    return Tools(acts, gate, processes, loop, clock, composer, emit)
+
+
+def list_keeper(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> ListKeeper:
+    """The list's source, and the copy of the last good one."""
+    source = FileAllowlist(config.allowlist.path)
+    kept = Path(config.agent.state_dir, "allowlist.last-good.json")
+
+    def last_good() -> TrustedList | None:
+        return FileAllowlist(kept).load() if kept.exists() else None
+
+    def remember(adopted: TrustedList) -> None:
+        if isinstance(adopted, Allowlist):
+            info = adopted.info
+            write_file(kept, dump(adopted.levels, info.sequence, info.contact), mode=0o600)
+
+    return ListKeeper(enforcer, sweeper, load=source.load, last_good=last_good, remember=remember)
+
+
+def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconciler:
+    """What keeps the lockdown's layers; mends in enforce mode only."""
+    settings, parts = config.lockdown, enforcer.tools
+    return Reconciler(
+        built.layers,
+        mend=config.agent.mode is Mode.ENFORCE,
+        limits=FightLimits(settings.heals, settings.heal_seconds),
+        period=settings.check_seconds,
+        work=parts.work,
+        clock=parts.clock,
+        composer=parts.composer,
+        emit=parts.emit,
+        healing=built.healing,
+    )
+
+
+def neighbours(parts: Tools) -> Neighbours:
+    """What looks for other engines on the host."""
+    return Neighbours(
+        other_engines,
+        work=parts.work,
+        clock=parts.clock,
+        composer=parts.composer,
+        emit=parts.emit,
+    )

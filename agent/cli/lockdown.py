@@ -1,5 +1,6 @@
 """`dockwarden plan`, `apply`, `restore`: the lockdown by hand."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from agent.domain.errors import DockwardenError
 
 if TYPE_CHECKING:
     from agent.domain.lockdown import Drift
-    from agent.wiring import Lockdown
+    from agent.lockdown import Lockdown
 
 RESTORE_SECONDS = 60.0  # an engine's reload has to be seen, too
 
@@ -74,7 +75,7 @@ def restore(config_file: Path | None, output: str) -> None:
         rows = call(control_socket(config_file), "restore", {}, RESTORE_SECONDS)
     except ControlUnavailable:
         note("no agent runs here; restoring by hand")
-        rows = _restored(_lockdown(config_file))
+        rows = _restored(_built(config_file, to_restore=True))
     if output == "json":
         emit_json(rows)
     else:
@@ -86,31 +87,31 @@ def restore(config_file: Path | None, output: str) -> None:
 
 
 def _restored(built: "Lockdown") -> list[dict[str, Any]]:
-    rows = []
+    from agent.control.reconcile import restored
+
     try:
-        for layer in reversed(built.layers):
-            row: dict[str, Any] = {"layer": layer.name, "undone": [], "error": ""}
-            try:
-                row["undone"] = _words(layer.restore())
-            except DockwardenError as error:
-                row["error"] = str(error)
-            rows.append(row)
+        return restored(reversed(built.layers))
     finally:
         built.close()
-    return rows
 
 
 def _lockdown(config_file: Path | None) -> "Lockdown":
-    from agent.config.load import load
-    from agent.wiring import lockdown
-
-    built = lockdown(load(inputs(config_file)).config)
+    built = _built(config_file)
     if not built.layers:
         raise DockwardenError(
             "the lockdown is not configured",
             hint='set [registry] mirror = "https://…" in /etc/dockwarden/agent.toml',
         )
     return built
+
+
+def _built(config_file: Path | None, *, to_restore: bool = False) -> "Lockdown":
+    from agent.config.load import load
+    from agent.lockdown import lockdown
+
+    if os.geteuid() != 0:
+        raise DockwardenError("the lockdown is root's", hint="run it with sudo")
+    return lockdown(load(inputs(config_file)).config, to_restore=to_restore)
 
 
 def _show(found: "Sequence[Drift]", output: str, *, done: str) -> None:
@@ -148,7 +149,3 @@ def _row(drift: "Drift") -> dict[str, Any]:
         "blocked": drift.blocked,
         "notes": [f"{d.place}: {d.words}" for d in drift.notes],
     }
-
-
-def _words(drift: "Drift") -> list[str]:
-    return [f"{d.place}: {d.words}" for d in drift.differences]

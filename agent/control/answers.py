@@ -11,6 +11,7 @@ from agent.control.case import Case
 from agent.control.connection import Connection
 from agent.control.enforce import Enforcer
 from agent.control.lists import ListKeeper
+from agent.control.reconcile import Reconciler
 from agent.control.record import Recorder
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
@@ -62,6 +63,7 @@ class Answers:
     sweeper: Sweeper
     connection: Connection
     recorder: Recorder
+    reconciler: Reconciler
     memory: Memory
     began: datetime
 
@@ -139,6 +141,7 @@ class Answers:
             "allowlist": self.allowlist(),
             "gate": {"standing": gate.standing, "reason": gate.reason},
             "brake": self._brake(),
+            "lockdown": self.reconciler.status(),
             "containers": self.containers(),
             "findings": {
                 "violations": self.memory.violations,
@@ -175,6 +178,7 @@ class Answers:
             reasons.append(f"the cgroup gate does not stand: {enforcer.gate_state.reason}")
         if enforcer.brake.on:
             reasons.append("the kill-rate brake is on: disruptive kills are reported instead")
+        reasons += self.reconciler.degraded()
         return list(dict.fromkeys(reason for reason in reasons if reason))
 
 

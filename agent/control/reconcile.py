@@ -128,21 +128,25 @@ class Reconciler:
             )
         )
 
-    def restore(self) -> list[dict[str, Any]]:
-        """Put everything back and stand down until the agent starts anew; runs at once."""
+    def restore(self, then: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Put everything back, elsewhere, and stand down until the agent starts anew; `then` gets
+        a row a layer."""
         self.stood_down = True
-        undone = []
-        for state in reversed(self.states.values()):
-            row: dict[str, Any] = {"layer": state.layer.name, "undone": [], "error": ""}
-            try:
-                state.drift = state.layer.restore()
-                row["undone"] = state.words()
-            except DockwardenError as error:
-                row["error"] = state.error = str(error)
-            undone.append(row)
-        summary = "The lockdown was taken back by hand; the agent keeps it down until it restarts."
+        summary = "The lockdown is taken back by hand; the agent keeps it down until it restarts."
         self._emit(self._composer.notice("lockdown.restored", summary, kind=Kind.ALARM))
-        return undone
+        layers = [state.layer for state in reversed(self.states.values())]
+        self._work.submit(lambda: restored(layers), lambda rows: self._restored(rows, then))
+
+    def _restored(
+        self,
+        rows: list[dict[str, Any]] | DockwardenError,
+        then: Callable[[list[dict[str, Any]]], None],
+    ) -> None:
+        found = [] if isinstance(rows, DockwardenError) else rows
+        for row in found:
+            state = self.states[row["layer"]]
+            state.stood, state.drift, state.error = False, None, row["error"]
+        then(found)
 
     def status(self) -> list[dict[str, Any]]:
         """One row a layer."""
@@ -157,6 +161,19 @@ class Reconciler:
             }
             for name, state in self.states.items()
         ]
+
+    def degraded(self) -> list[str]:
+        """Why the lockdown does not stand as configured, in words; in observe mode it need not."""
+        if self.stood_down:
+            return ["the lockdown was restored by hand: restart the agent to put it back"]
+        reasons = []
+        for row in self.status() if self._mend else []:
+            if row["conflict"]:
+                reasons.append(f"{row['layer']}: somebody else keeps undoing it; left alone")
+            reasons += [
+                f"{row['layer']}: {words}" for words in (row["error"], *row["drift"]) if words
+            ]
+        return reasons
 
     def _look(self, state: LayerState) -> None:
         state.busy = True
@@ -238,3 +255,16 @@ class Reconciler:
         if state.culprit:
             details["culprit"] = state.culprit
         self._emit(self._composer.notice(event, summary, kind=kind, **details))
+
+
+def restored(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Restore each layer, whatever becomes of the others; a row each."""
+    rows = []
+    for layer in layers:
+        row: dict[str, Any] = {"layer": layer.name, "undone": [], "error": ""}
+        try:
+            row["undone"] = [f"{d.place}: {d.words}" for d in layer.restore().differences]
+        except DockwardenError as error:
+            row["error"] = str(error)
+        rows.append(row)
+    return rows

@@ -9,6 +9,7 @@ from agent.control.loop import Loop
 from agent.domain.errors import DockwardenError
 
 ASK_SECONDS = 5.0  # how long a question waits for the loop
+RESTORE_SECONDS = 50.0  # an engine's reload has to be seen, too
 
 T = TypeVar("T")
 Handler = Callable[[Mapping[str, Any]], Any]
@@ -33,6 +34,7 @@ class Verbs:
             "status": lambda _: self._ask(answers.status),
             "ps": lambda _: self._ask(answers.ps),
             "sweep": lambda _: self._ask(lambda: answers.sweeper.sweep("asked for")),
+            "restore": lambda _: self._restore(),
             "release-brake": lambda _: self._ask(self._release_brake),
         }
 
@@ -52,6 +54,11 @@ class Verbs:
             self._answers.sweeper.sweep("brake released")
         return {"released": was_on}
 
+    def _restore(self) -> list[dict[str, Any]]:
+        answer: Future[list[dict[str, Any]]] = Future()
+        self._loop.call(lambda: self._answers.reconciler.restore(answer.set_result))
+        return _awaited(answer, RESTORE_SECONDS)
+
     def _ask(self, question: Callable[[], T]) -> T:
         answer: Future[T] = Future()
 
@@ -62,10 +69,14 @@ class Verbs:
                 answer.set_exception(error)
 
         self._loop.call(run)
-        try:
-            return answer.result(ASK_SECONDS)
-        except TimeoutError as error:
-            raise DockwardenError(
-                f"the agent did not answer within {ASK_SECONDS:g} s",
-                hint="it is busy or stuck: journalctl -u dockwarden tells",
-            ) from error
+        return _awaited(answer, ASK_SECONDS)
+
+
+def _awaited(answer: "Future[T]", seconds: float) -> T:
+    try:
+        return answer.result(seconds)
+    except TimeoutError as error:
+        raise DockwardenError(
+            f"the agent did not answer within {seconds:g} s",
+            hint="it is busy or stuck: journalctl -u dockwarden tells",
+        ) from error

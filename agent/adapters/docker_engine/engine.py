@@ -109,6 +109,21 @@ class DockerEngine:
                 captured[part] = capture()
         return {part: value for part, value in captured.items() if value}
 
+    def macvlan_parents(self) -> Sequence[str]:
+        """The host's devices under macvlan and ipvlan networks, whose containers' packets pass the
+        ordinary firewall by; empty while the engine does not answer."""
+        with suppress(EngineUnavailable):
+            networks = self._calls.call("GET", "/networks")
+            return sorted(values.parents(networks))
+        return ()
+
+    def container_at(self, address: str) -> str:
+        """The name of the container that has this IP address; empty if none is known."""
+        with suppress(EngineUnavailable):
+            listed = self._calls.call("GET", "/containers/json", timeout=QUICK_S)
+            return values.name_at(listed, address)
+        return ""
+
     def kill(self, container_id: str) -> None:
         """See `ports.Engine`. Quiet when it is not running."""
         self._act("POST", container_id, "/kill", wait=KILL_S, fulfilled=("is not running",))

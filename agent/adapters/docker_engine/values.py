@@ -118,3 +118,34 @@ def diff_ids(image: Mapping[str, Any]) -> Sequence[Digest]:
     layers = [digest_or_none(text) for text in (image.get("RootFS") or {}).get("Layers") or ()]
     known = [layer for layer in layers if layer]
     return known if len(known) == len(layers) else ()
+
+
+def parents(networks: Any) -> set[str]:
+    """The parent devices of the macvlan and ipvlan networks in an answer to `/networks`."""
+    found: set[str] = set()
+    for network in networks if isinstance(networks, list) else ():
+        options = network.get("Options") if isinstance(network, dict) else None
+        if network_driver(network) in ("macvlan", "ipvlan") and isinstance(options, dict):
+            parent = options.get("parent")
+            found |= {parent.partition(".")[0]} if isinstance(parent, str) and parent else set()
+    return found
+
+
+def network_driver(network: Any) -> str:
+    """The driver that a network's entry names."""
+    driver = network.get("Driver") if isinstance(network, dict) else None
+    return driver if isinstance(driver, str) else ""
+
+
+def name_at(containers: Any, address: str) -> str:
+    """The name of the listed container that has this address on any of its networks."""
+    for entry in containers if isinstance(containers, list) else ():
+        settings = entry.get("NetworkSettings") if isinstance(entry, dict) else None
+        networks = settings.get("Networks") if isinstance(settings, dict) else None
+        for network in networks.values() if isinstance(networks, dict) else ():
+            if isinstance(network, dict) and address in (
+                network.get("IPAddress"),
+                network.get("GlobalIPv6Address"),
+            ):
+                return listed(entry).name
+    return ""
