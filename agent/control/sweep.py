@@ -4,7 +4,7 @@ Works on the enforcement loop's cases, on its thread.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.control.case import Case
 from agent.control.enforce import Enforcer
@@ -19,6 +19,8 @@ log = get_logger(__name__)
 RETRY_SECONDS = 2.0
 # For how long a container's last events may lag behind a listing, in seconds.
 MISSING_SECONDS = 10.0
+# The engine lists creation times cut to whole seconds.
+LISTED_TO = timedelta(seconds=1)
 
 
 class Sweeper:
@@ -140,5 +142,5 @@ class Sweeper:
             and container is not None
             and container.state is ContainerState.EXITED
             and container.created_at is not None
-            and container.created_at >= self._watched_since
+            and container.created_at + LISTED_TO > self._watched_since
         )

@@ -162,6 +162,15 @@ def test_what_ran_and_ended_while_nobody_watched_is_reported() -> None:
     assert rig.host.names == {"old", "new", "fine"}
 
 
+def test_creation_times_are_listed_in_whole_seconds() -> None:
+    """The bookmark lies between the second as listed and the instant at which it was made."""
+    rig = Rig(trusted=listed("app"), watched_since=in_(10.4))
+    rig.clock.advance(10)
+    rig.start("evil", "bad", dies_at_once=True)
+    rig.begin()
+    assert [f.event for f in rig.about("bad")] == ["container.reported"]
+
+
 def test_what_was_ended_by_us_is_not_reported_again_by_the_next_sweep() -> None:
     rig = Rig(trusted=listed("app"), standing=False, watched_since=START).begin()
     rig.start("evil", "bad")
