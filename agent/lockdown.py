@@ -36,9 +36,9 @@ class Lockdown:
         if self.firewall is not None:
             self.firewall.close()
 
-    def healing(self, on: bool) -> None:
-        """Whether the firewall mends itself at once."""
-        if self.firewall is not None:
+    def healing(self, name: str, on: bool) -> None:
+        """Whether a layer mends itself at once; only the firewall does. Raises `LayerFailed`."""
+        if self.firewall is not None and name == self.firewall.name:
             self.firewall.healing(on)
 
 

@@ -18,11 +18,12 @@ from agent.control.acts import Acts
 from agent.control.brake import Brake, BrakeLimits
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer, Tools
+from agent.control.layer_state import FightLimits
 from agent.control.lists import ListKeeper
 from agent.control.loop import Loop
 from agent.control.neighbours import Neighbours
 from agent.control.policy import Policy
-from agent.control.reconcile import FightLimits, Reconciler
+from agent.control.reconcile import Reconciler
 from agent.control.record import Kept, Recorder
 from agent.control.sweep import Sweeper
 from agent.domain.allowlist import Allowlist

@@ -1,53 +1,22 @@
 """Keeps the lockdown's layers as they should be: look, mend, say so; gives in to a fight.
 
-Works on the loop's thread; the layers' own work runs elsewhere. It knows no file and no firewall.
+Works on the loop's thread; the layers' own work runs elsewhere, one job a layer at a time. It knows
+no file and no firewall.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from agent.control.compose import Composer
+from agent.control.layer_state import Cause, Fight, FightLimits, LayerState
 from agent.control.loop import Work
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.lockdown import Drift, Refusal
 from agent.ports import Clock, Layer
 
-LONGEST_TRUCE = 3600.0  # seconds between attempts while somebody else keeps undoing
-
-
-@dataclass(frozen=True, slots=True)
-class FightLimits:
-    """More than `heals` heals of one layer within `seconds` are a fight."""
-
-    heals: int
-    seconds: float
-
-
-@dataclass(slots=True)
-class LayerState:
-    """What is known of one layer. `mended` counts heals; `truce_until` is monotonic seconds."""
-
-    layer: Layer
-    stood: bool = False  # it was seen as it should be
-    drift: Drift | None = None
-    error: str = ""
-    mended: int = 0
-    busy: bool = False
-    again: bool = False
-    culprit: str = ""
-    heals: deque[float] = field(default_factory=deque)
-    truce_until: float | None = None
-    truce: float = 0.0
-
-    def words(self) -> list[str]:
-        """What differs now, one sentence each."""
-        if self.drift is None:
-            return []
-        blocked = [self.drift.blocked] if self.drift.blocked else []
-        return blocked + [f"{d.place}: {d.words}" for d in self.drift.differences]
+Rows = list[dict[str, Any]]
 
 
 class Reconciler:
@@ -64,11 +33,12 @@ class Reconciler:
         clock: Clock,
         composer: Composer,
         emit: Callable[[Finding], None],
-        healing: Callable[[bool], None] = lambda _on: None,
+        healing: Callable[[str, bool], None] = lambda _name, _on: None,
     ) -> None:
-        """`healing` tells the layer that mends itself (the firewall) whether it may."""
+        """`healing` tells a layer that mends itself at once whether it may; it is called with the
+        layer's other work and raises as that does."""
         self._healing = healing
-        self.states = {layer.name: LayerState(layer) for layer in layers}
+        self.states = {layer.name: LayerState(layer, Fight(limits)) for layer in layers}
         self._mend = mend
         self._limits = limits
         self._period = period
@@ -78,86 +48,111 @@ class Reconciler:
         self._emit = emit
         self._next = 0.0
         self.stood_down = False
+        self._restoring = False
+        self._await_restore: list[Callable[[Rows], None]] = []
 
-    def check(self, names: Iterable[str] = (), *, culprit: str = "") -> None:
+    def check(self, names: Iterable[str] = ()) -> None:
         """Look at these layers (none named: all) and mend them if that is wanted."""
         for name in list(names) or list(self.states):
             state = self.states[name]
-            state.culprit = culprit or state.culprit
+            if self.stood_down:
+                return
             if state.busy:
                 state.again = True
-            elif not self.stood_down:
+            else:
                 self._look(state)
 
     def tick(self) -> None:
         """Check all when the period is over, and those whose truce is."""
         now = self._clock.monotonic()
+        over = [name for name, state in self.states.items() if state.fight.over(now)]
         if now >= self._next:
             self._next = now + self._period
             self.check()
-        for state in self.states.values():
-            if state.truce_until is not None and now >= state.truce_until and not state.busy:
-                state.truce_until = None
-                self._healing(True)
-                self._look(state)
+        elif over:
+            self.check(over)
 
     def disturbed(self, name: str, culprit: str) -> None:
-        """Somebody changed a layer that mends itself at once: say so, and mind a fight."""
+        """Somebody changed a layer that mends itself at once: mind a fight, look, say so."""
         state = self.states.get(name)
         if state is None or self.stood_down:
             return
-        state.culprit = culprit
-        self._healed(state, "it was changed")
-        if self._fights(state):
-            self._healing(False)
-        self.check([name], culprit=culprit)
+        mended = self._mend and not state.fight.resting
+        state.cause = Cause(culprit or state.cause.culprit, state.cause.mended + mended)
+        if mended:
+            self._count(state, state.cause)
+        self.check([name])
 
     def refused(self, refusal: Refusal) -> None:
         """The firewall turned somebody away."""
         what = refusal.registry or refusal.destination or "an address that is not allowed"
-        who = refusal.source or "something on this host"
-        summary = f"{who} tried to reach {what} and was refused ({refusal.count} packets)."
-        self._emit(
-            self._composer.notice(
-                "egress.refused",
-                summary,
-                registry=refusal.registry,
-                destination=refusal.destination,
-                source=refusal.source,
-                count=str(refusal.count),
-            )
+        who = "The engine" if refusal.source == "engine" else refusal.source
+        packets = "1 packet" if refusal.count == 1 else f"{refusal.count} packets"
+        notice = self._composer.notice(
+            "egress.refused",
+            f"{who or 'Something on this host'} tried to reach {what} and was refused ({packets}).",
+            registry=refusal.registry,
+            destination=refusal.destination,
+            source=refusal.source,
+            count=str(refusal.count),
         )
+        step = (
+            "Pull by the short name: it comes from the private registry. A service that engines "
+            "need is allowed by [egress] allow."
+        )
+        self._emit(replace(notice, next_step=step))
 
-    def restore(self, then: Callable[[list[dict[str, Any]]], None]) -> None:
+    # Restoring.
+
+    def restore(self, then: Callable[[Rows], None]) -> None:
         """Put everything back, elsewhere, and stand down until the agent starts anew; `then` gets
-        a row a layer."""
-        self.stood_down = True
-        summary = "The lockdown is taken back by hand; the agent keeps it down until it restarts."
-        self._emit(self._composer.notice("lockdown.restored", summary, kind=Kind.ALARM))
+        a row a layer. Whatever is being done to a layer is done first."""
+        self._await_restore.append(then)
+        if not self.stood_down:
+            self.stood_down = True
+            summary = (
+                "The lockdown is taken back by hand; the agent keeps it down until it restarts."
+            )
+            self._emit(self._composer.notice("lockdown.restored", summary, kind=Kind.ALARM))
+        self._restore_when_idle()
+
+    def _restore_when_idle(self) -> None:
+        busy = self._restoring or any(state.busy for state in self.states.values())
+        if busy or not self._await_restore:
+            return
+        self._restoring = True
+        waiting, self._await_restore = self._await_restore, []
         layers = [state.layer for state in reversed(self.states.values())]
-        self._work.submit(lambda: restored(layers), lambda rows: self._restored(rows, then))
+        self._work.submit(lambda: restored(layers), lambda rows: self._restored(rows, waiting))
 
     def _restored(
-        self,
-        rows: list[dict[str, Any]] | DockwardenError,
-        then: Callable[[list[dict[str, Any]]], None],
+        self, rows: Rows | DockwardenError, waiting: Sequence[Callable[[Rows], None]]
     ) -> None:
-        found = [] if isinstance(rows, DockwardenError) else rows
-        for row in found:
+        self._restoring = False
+        if isinstance(rows, DockwardenError):
+            error = str(rows)
+            rows = [{"layer": name, "undone": [], "error": error} for name in self.states]
+        for row in rows:
             state = self.states[row["layer"]]
             state.stood, state.drift, state.error = False, None, row["error"]
-        then(found)
+            state.fight = Fight(self._limits)
+        for then in waiting:
+            then(rows)
+        self._restore_when_idle()
 
-    def status(self) -> list[dict[str, Any]]:
+    # What is known.
+
+    def status(self) -> Rows:
         """One row a layer."""
         return [
             {
                 "layer": name,
                 "in_place": state.stood and not state.words() and not state.error,
                 "drift": state.words(),
+                "notes": state.notes(),
                 "error": state.error,
                 "healed": state.mended,
-                "conflict": state.truce_until is not None,
+                "conflict": state.fight.resting,
             }
             for name, state in self.states.items()
         ]
@@ -175,89 +170,107 @@ class Reconciler:
             ]
         return reasons
 
+    # Looking.
+
     def _look(self, state: LayerState) -> None:
         state.busy = True
-        fighting = self._fights(state)
-        job = state.layer.apply if self._mend and not fighting else state.layer.drift
-        self._work.submit(
-            job, lambda found: self._found(state, found, mended=self._mend and not fighting)
-        )
+        cause, state.cause = state.cause, Cause()
+        layer, resting = state.layer, state.fight.resting
+        mend = self._mend and not resting
 
-    def _fights(self, state: LayerState) -> bool:
-        now = self._clock.monotonic()
-        while state.heals and state.heals[0] <= now - self._limits.seconds:
-            state.heals.popleft()
-        if state.truce_until is not None:
-            return now < state.truce_until
-        if len(state.heals) < self._limits.heals:
-            state.truce = 0.0 if not state.heals else state.truce
-            return False
-        state.truce = min(max(state.truce * 2, self._limits.seconds), LONGEST_TRUCE)
-        state.truce_until = now + state.truce
-        state.heals.clear()
-        name = state.layer.name
-        summary = (
-            f"{name} was undone more than {self._limits.heals} times in "
-            f"{self._limits.seconds:g} s: somebody else manages it. It is left alone for "
-            f"{state.truce:g} s."
-        )
-        self._say("lockdown.conflict", summary, state, kind=Kind.ALARM)
-        return True
+        def attend() -> Drift:
+            self._healing(layer.name, not resting)
+            return layer.apply() if mend else layer.drift()
 
-    def _found(self, state: LayerState, found: Drift | DockwardenError, *, mended: bool) -> None:
+        self._work.submit(attend, lambda found: self._found(state, found, cause, mended=mend))
+
+    def _found(
+        self, state: LayerState, found: Drift | DockwardenError, cause: Cause, *, mended: bool
+    ) -> None:
         state.busy = False
+        again, state.again = state.again, False
+        if self.stood_down:
+            self._restore_when_idle()
+            return
         if isinstance(found, DockwardenError):
-            if state.error != str(found):
-                state.error = str(found)
-                summary = f"{state.layer.name} cannot be kept as it should be: {found}"
-                self._say("lockdown.failed", summary, state, kind=Kind.ALARM)
+            self._failed(state, str(found), cause)
         else:
-            self._compare(state, found, mended=mended)
-        if state.again:
-            state.again = False
-            self._look(state)
+            self._compare(state, found, cause, mended=mended and not found.blocked)
+        if again:
+            self.check([state.layer.name])
 
-    def _compare(self, state: LayerState, found: Drift, *, mended: bool) -> None:
-        state.error = ""
-        before = state.words()
-        state.drift = found
+    def _failed(self, state: LayerState, error: str, cause: Cause) -> None:
+        state.drift = None
+        if state.error == error:
+            return
+        state.error = error
+        summary = f"{state.layer.name} cannot be kept as it should be: {error}"
+        self._say("lockdown.failed", summary, state, cause, kind=Kind.ALARM)
+
+    def _compare(self, state: LayerState, found: Drift, cause: Cause, *, mended: bool) -> None:
+        before, state.error, state.drift = state.words(), "", found
         words = state.words()
-        if mended and not found.blocked:
-            state.drift = Drift(found.layer)
-        if words and (mended or words != before):
-            self._report(state, words, mended=mended and not found.blocked)
-        if not words or (mended and not found.blocked):
+        if mended:
+            state.drift = Drift(found.layer, notes=found.notes)
+        if words:
+            self._report(state, words, cause, mended=mended, news=words != before)
+        elif cause.mended:
+            self._healed(state, "it was changed", cause)
+        if mended or not words:
             state.stood = True
-        state.culprit = ""
+        for note in state.notes():
+            if note not in state.noted:
+                state.noted.add(note)
+                self._say("lockdown.note", f"{state.layer.name}: {note}", state, Cause())
 
-    def _report(self, state: LayerState, words: list[str], *, mended: bool) -> None:
+    def _report(
+        self, state: LayerState, words: list[str], cause: Cause, *, mended: bool, news: bool
+    ) -> None:
         name, what = state.layer.name, "; ".join(words)
-        if not mended:
+        if mended and state.stood:
+            self._healed(state, what, cause)
+            self._count(state, cause)
+        elif mended:
+            self._say("lockdown.applied", f"{name} was put in place: {what}", state, cause)
+        elif news:
             kind = Kind.ALARM if state.stood else Kind.NOTICE
-            self._say("lockdown.drift", f"{name} is not as it should be: {what}", state, kind=kind)
-            return
-        if not state.stood:
-            self._say("lockdown.applied", f"{name} was put in place: {what}", state)
-            return
-        self._healed(state, what)
+            summary = f"{name} is not as it should be: {what}"
+            self._say("lockdown.drift", summary, state, cause, kind=kind)
 
-    def _healed(self, state: LayerState, what: str) -> None:
+    def _count(self, state: LayerState, cause: Cause) -> None:
+        """A heal more; too many are a fight."""
         state.mended += 1
-        state.heals.append(self._clock.monotonic())
-        by = f" by {state.culprit}" if state.culprit else ""
-        summary = f"{state.layer.name} was undone{by} and healed: {what}"
-        self._say("lockdown.healed", summary, state, kind=Kind.ALARM)
+        if not state.fight.healed(self._clock.monotonic()):
+            return
+        summary = (
+            f"{state.layer.name} was undone more than {self._limits.heals} times in "
+            f"{self._limits.seconds:g} s: somebody else manages it. It is left alone for "
+            f"{state.fight.truce:g} s."
+        )
+        self._say("lockdown.conflict", summary, state, cause, kind=Kind.ALARM)
+
+    def _healed(self, state: LayerState, what: str, cause: Cause) -> None:
+        by = f" by {cause.culprit}" if cause.culprit else ""
+        times = f" {cause.mended} times" if cause.mended > 1 else ""
+        summary = f"{state.layer.name} was undone{times}{by} and healed: {what}"
+        self._say("lockdown.healed", summary, state, cause, kind=Kind.ALARM)
 
     def _say(
-        self, event: str, summary: str, state: LayerState, *, kind: Kind = Kind.NOTICE
+        self,
+        event: str,
+        summary: str,
+        state: LayerState,
+        cause: Cause,
+        *,
+        kind: Kind = Kind.NOTICE,
     ) -> None:
         details = {"layer": state.layer.name}
-        if state.culprit:
-            details["culprit"] = state.culprit
+        if cause.culprit:
+            details["culprit"] = cause.culprit
         self._emit(self._composer.notice(event, summary, kind=kind, **details))
 
 
-def restored(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+def restored(layers: Iterable[Layer]) -> Rows:
     """Restore each layer, whatever becomes of the others; a row each."""
     rows = []
     for layer in layers:
