@@ -68,5 +68,10 @@ class Neighbours:
             f"{one.kind} runs beside the guarded engine (process {one.pid}, {one.user}{where}): "
             "what it runs is not judged."
         )
-        details = {"kind": one.kind, "pid": str(one.pid), "command": one.command, "user": one.user}
+        details = {
+            "engine": one.kind,
+            "pid": str(one.pid),
+            "command": one.command,
+            "user": one.user,
+        }
         self._emit(self._composer.notice("engine.other", summary, kind=Kind.ALARM, **details))
