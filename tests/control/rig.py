@@ -16,8 +16,10 @@ from agent.control.brake import Brake, BrakeLimits
 from agent.control.compose import Composer
 from agent.control.connection import Connection
 from agent.control.enforce import Enforcer, Tools
+from agent.control.layer_state import FightLimits
 from agent.control.lists import ListKeeper
 from agent.control.policy import Policy
+from agent.control.reconcile import Reconciler
 from agent.control.record import Recorder
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
@@ -31,6 +33,7 @@ from agent.ports import (
     EngineEvent,
     GateMessage,
     GateState,
+    Layer,
     Ruling,
     Settled,
     TrustedList,
@@ -46,6 +49,8 @@ T = TypeVar("T")
 
 UP = "stream up"
 LIMITS = BrakeLimits(kills=10, seconds=60.0, share=0.5)
+FIGHT = FightLimits(heals=3, seconds=60.0)
+LOOK_SECONDS = 60.0  # between two looks at all layers
 PRODUCERS = ("stream", "gate", "result", "job")
 Chooser = Callable[[Sequence[str]], str]
 
@@ -76,6 +81,8 @@ class Rig:
     on_timeout: Ruling = Ruling.THAW
     trusted: TrustedList | DockwardenError | None = None
     watched_since: datetime | None = None
+    layers: Sequence[Layer] = ()
+    healing: Callable[[str, bool], None] = lambda _name, _on: None
     host: Yard = field(default_factory=Yard)
     remembered: list[TrustedList] = field(default_factory=list)
     sink: FakeSink = field(default_factory=FakeSink)
@@ -93,6 +100,7 @@ class Rig:
     sweeper: Sweeper = field(init=False)
     lists: ListKeeper = field(init=False)
     connection: Connection = field(init=False)
+    reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         policy = self._policy()
@@ -115,6 +123,17 @@ class Rig:
         )
         self.connection = Connection(
             self.enforcer, self.sweeper, ask=self.host.info, root=ROOT, moved=lambda _root: None
+        )
+        self.reconciler = Reconciler(
+            self.layers,
+            mend=self.mode is Mode.ENFORCE,
+            limits=FIGHT,
+            period=LOOK_SECONDS,
+            work=self,
+            clock=self.clock,
+            composer=composer,
+            emit=self._emit,
+            healing=self.healing,
         )
         self.host.hub.listeners.append(self._heard)
 
@@ -170,6 +189,7 @@ class Rig:
         self.enforcer.retry_due()
         self.sweeper.tick()
         self.lists.tick()
+        self.reconciler.tick()
 
     # Delivery.
 
@@ -247,6 +267,7 @@ class Rig:
             self.sweeper,
             self.connection,
             recorder,
+            self.reconciler,
             self.memory,
             self.clock.now(),
         )
@@ -312,6 +333,7 @@ class Rig:
     def _handle_stream(self, message: EngineEvent | str) -> None:
         if message == UP:
             self.connection.up()
+            self.reconciler.check()
         elif isinstance(message, str):
             self.connection.down(message)
         elif message.type == STREAM:

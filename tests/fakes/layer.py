@@ -9,13 +9,15 @@ from agent.errors import LayerFailed
 class FakeLayer:
     """`ports.Layer`: `state` is what the world has, `wanted` what it should have.
 
-    Set `state` to disturb it, `fails` to make every act fail, `blocked` to make it unmendable.
+    Set `state` to disturb it, `fails` to make every act fail, `blocked` to make it unmendable,
+    `notes` for what it only reports.
     """
 
     def __init__(self, name: str = "fake", *, state: str = "before", wanted: str = "ours") -> None:
         self._name = name
         self.state, self.wanted = state, wanted
         self.fails = self.blocked = ""
+        self.notes: tuple[Difference, ...] = ()
         self.applied = 0
         self._original: str | None = None
 
@@ -31,9 +33,9 @@ class FakeLayer:
     def drift(self) -> Drift:
         """See `ports.Layer`."""
         if self.state == self.wanted:
-            return Drift(self._name, blocked=self.blocked)
+            return Drift(self._name, blocked=self.blocked, notes=self.notes)
         words = f"it is {self.state!r}"
-        return Drift(self._name, (Difference(self._name, words, ""),), self.blocked)
+        return Drift(self._name, (Difference(self._name, words, ""),), self.blocked, self.notes)
 
     def apply(self) -> Drift:
         """See `ports.Layer`."""
