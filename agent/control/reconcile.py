@@ -195,7 +195,7 @@ class Reconciler:
         if isinstance(found, DockwardenError):
             self._failed(state, str(found), cause)
         else:
-            self._compare(state, found, cause, mended=mended and not found.blocked)
+            self._compare(state, found, cause, mended=mended)
         if again:
             self.check([state.layer.name])
 
@@ -208,34 +208,33 @@ class Reconciler:
         self._say("lockdown.failed", summary, state, cause, kind=Kind.ALARM)
 
     def _compare(self, state: LayerState, found: Drift, cause: Cause, *, mended: bool) -> None:
+        """`mended`: what differed is mended, and only what is blocked is left."""
         before, state.error, state.drift = state.words(), "", found
-        words = state.words()
         if mended:
-            state.drift = Drift(found.layer, notes=found.notes)
-        if words:
-            self._report(state, words, cause, mended=mended, news=words != before)
-        elif cause.mended:
+            state.drift = Drift(found.layer, blocked=found.blocked, notes=found.notes)
+        left = state.words()
+        if mended and found.differences:
+            self._mended(state, found, cause)
+        elif cause.mended and not left:
             self._healed(state, "it was changed", cause)
-        if mended or not words:
-            state.stood = True
+        if left and left != before:
+            kind = Kind.ALARM if state.stood or mended else Kind.NOTICE
+            summary = f"{state.layer.name} is not as it should be: {'; '.join(left)}"
+            self._say("lockdown.drift", summary, state, cause, kind=kind)
+        state.stood = state.stood or mended or not left
         for note in state.notes():
             if note not in state.noted:
                 state.noted.add(note)
                 self._say("lockdown.note", f"{state.layer.name}: {note}", state, Cause())
 
-    def _report(
-        self, state: LayerState, words: list[str], cause: Cause, *, mended: bool, news: bool
-    ) -> None:
-        name, what = state.layer.name, "; ".join(words)
-        if mended and state.stood:
+    def _mended(self, state: LayerState, found: Drift, cause: Cause) -> None:
+        what = "; ".join(f"{d.place}: {d.words}" for d in found.differences)
+        if state.stood:
             self._healed(state, what, cause)
             self._count(state, cause)
-        elif mended:
-            self._say("lockdown.applied", f"{name} was put in place: {what}", state, cause)
-        elif news:
-            kind = Kind.ALARM if state.stood else Kind.NOTICE
-            summary = f"{name} is not as it should be: {what}"
-            self._say("lockdown.drift", summary, state, cause, kind=kind)
+        else:
+            summary = f"{state.layer.name} was put in place: {what}"
+            self._say("lockdown.applied", summary, state, cause)
 
     def _count(self, state: LayerState, cause: Cause) -> None:
         """A heal more; too many are a fight."""

@@ -170,19 +170,27 @@ def test_what_is_blocked_is_told_in_both_modes() -> None:
         assert not rig.reconciler.status()[0]["in_place"]
 
 
-def test_what_is_blocked_without_an_error_is_not_taken_for_mended() -> None:
+def test_what_could_be_mended_in_part_is_told_so_and_its_fights_count() -> None:
     class Half(FakeLayer):
+        """Of several files, one that is blocked."""
+
         def apply(self) -> Drift:
-            return self.drift()
+            drift, self.blocked = self.drift(), ""
+            super().apply()
+            self.blocked = drift.blocked
+            return drift
 
     layer = Half()
-    layer.blocked = "somebody else's table"
+    layer.blocked = "policy.json: broken JSON"
     rig = a_rig(layer)
-    assert events(rig) == ["drift"]
-    assert rig.reconciler.degraded() == [
-        "fake: somebody else's table",
-        "fake: fake: it is 'before'",
-    ]
+    assert (layer.state, events(rig)) == ("ours", ["applied", "drift"])
+    assert told(rig)[1].kind is Kind.ALARM
+    assert rig.reconciler.degraded() == ["fake: policy.json: broken JSON"]
+    for _ in range(FIGHT.heals + 1):
+        undone(rig, layer)
+    assert events(rig).count("drift") == 1
+    assert events(rig)[-1] == "conflict"
+    assert not rig.reconciler.status()[0]["in_place"]
 
 
 @pytest.mark.parametrize("mode", list(Mode))
