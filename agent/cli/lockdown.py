@@ -1,7 +1,7 @@
 """`dockwarden plan`, `apply`, `restore`: the lockdown by hand."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from agent.domain.errors import DockwardenError
 if TYPE_CHECKING:
     from agent.domain.lockdown import Drift
     from agent.lockdown import Lockdown
+    from agent.ports import Layer
 
 RESTORE_SECONDS = 60.0  # an engine's reload has to be seen, too
 
@@ -34,7 +35,7 @@ def plan(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """
     built = _lockdown(config_file)
     try:
-        found = [layer.drift() for layer in built.layers]
+        found = _each(built.layers, lambda layer: layer.drift())
     finally:
         built.close()
     _show(found, output, done="would change")
@@ -50,13 +51,21 @@ def apply(config_file: Path | None, output: str) -> None:
 
     The agent does the same by itself in enforce mode, and mends what is undone. What was there
     before is kept; `dockwarden restore` puts it back.
+
+    \b
+    Examples:
+      sudo dockwarden plan && echo "nothing to do" || sudo dockwarden apply
     """
     built = _lockdown(config_file)
     try:
-        found = [layer.apply() for layer in built.layers]
+        found = _each(built.layers, lambda layer: layer.apply())
     finally:
         built.close()
     _show(found, output, done="changed")
+    if errors := [f"{drift.layer}: {drift.blocked}" for drift in found if drift.blocked]:
+        raise DockwardenError(
+            "not everything was put in place: " + "; ".join(errors), hint="mend that, run it again"
+        )
 
 
 @click.command()
@@ -68,14 +77,8 @@ def restore(config_file: Path | None, output: str) -> None:
     A running agent does it and keeps its hands off until it is started anew. To keep it off for
     good, set [agent] mode = "observe" or empty [registry] mirror.
     """
-    from agent.adapters.control_socket import call
-    from agent.errors import ControlUnavailable
-
-    try:
-        rows = call(control_socket(config_file), "restore", {}, RESTORE_SECONDS)
-    except ControlUnavailable:
-        note("no agent runs here; restoring by hand")
-        rows = _restored(_built(config_file, to_restore=True))
+    rows = _asked(config_file)
+    rows += _by_hand(config_file, done={row["layer"] for row in rows})
     if output == "json":
         emit_json(rows)
     else:
@@ -86,13 +89,47 @@ def restore(config_file: Path | None, output: str) -> None:
         )
 
 
-def _restored(built: "Lockdown") -> list[dict[str, Any]]:
-    from agent.control.reconcile import restored
+def _asked(config_file: Path | None) -> list[dict[str, Any]]:
+    """What the running agent put back; nothing when none runs. One that does not answer is not
+    worked against: it would put everything in place again."""
+    from agent.adapters.control_socket import call
+    from agent.errors import ControlUnavailable
 
     try:
-        return restored(reversed(built.layers))
+        return list(call(control_socket(config_file), "restore", {}, RESTORE_SECONDS))
+    except ControlUnavailable as error:
+        if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+            raise
+        note("no agent runs here; restoring by hand")
+        return []
+
+
+def _by_hand(config_file: Path | None, *, done: set[str]) -> list[dict[str, Any]]:
+    """Put back the layers that are not done: an agent knows those only that are configured now."""
+    from agent.config.values import LAYERS
+    from agent.control.reconcile import restored
+
+    if done.issuperset(LAYERS):
+        return []
+    built = _built(config_file, to_restore=True)
+    try:
+        return restored(layer for layer in reversed(built.layers) if layer.name not in done)
     finally:
         built.close()
+
+
+def _each(layers: "Iterable[Layer]", act: "Callable[[Layer], Drift]") -> "list[Drift]":
+    """What each layer says, whatever becomes of the others; what failed is blocked."""
+    from agent.domain.lockdown import Drift
+    from agent.errors import LayerFailed
+
+    found = []
+    for layer in layers:
+        try:
+            found.append(act(layer))
+        except LayerFailed as error:
+            found.append(Drift(layer.name, blocked=str(error)))
+    return found
 
 
 def _lockdown(config_file: Path | None) -> "Lockdown":

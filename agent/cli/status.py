@@ -1,6 +1,6 @@
 """`dockwarden status`: how the running agent is doing, from its control socket."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ Answer = Mapping[str, Any]
 def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Show how the running agent is doing.
 
-    Its mode, engine, allowlist, gate, brake and counts.
+    Its mode, engine, allowlist, gate, brake, lockdown and counts.
 
     Exits with 3 when the agent is degraded, and says why.
 
@@ -49,6 +49,7 @@ def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
 
 def _facts(answer: Answer) -> list[tuple[str, str]]:
     reasons = answer.get("degraded") or []
+    layers = answer.get("lockdown") or []
     return [
         ("dockwarden", f"{cell(answer.get('version'))}, {cell(answer.get('mode'))} mode"),
         ("since", local_time(answer.get("since"))),
@@ -57,6 +58,7 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
         ("", cell(error) if (error := section(answer, "allowlist").get("error")) else ""),
         ("gate", _gate(section(answer, "gate"))),
         ("brake", _brake(section(answer, "brake"))),
+        *[("lockdown" if n == 0 else "", line) for n, line in enumerate(_lockdown(layers))],
         ("containers", _containers(section(answer, "containers"))),
         ("findings", _findings(section(answer, "findings"))),
         ("memory", f"{answer.get('rss_mib')} MiB" if answer.get("rss_mib") else ""),
@@ -96,6 +98,20 @@ def _brake(brake: Answer) -> str:
         return "off"
     since = f" since {local_time(brake['since'])}" if brake.get("since") else ""
     return f"ON{since}; once you know why: sudo dockwarden brake release"
+
+
+def _lockdown(layers: Sequence[Answer]) -> list[str]:
+    """One line a layer, and one for each thing that is not as it should be."""
+    lines = []
+    for layer in layers:
+        name, drift = cell(layer.get("layer")), layer.get("drift") or []
+        healed = f", healed {counted(layer['healed'], 'time')}" if layer.get("healed") else ""
+        fought = ", left alone: somebody else keeps undoing it" if layer.get("conflict") else ""
+        state = "in place" if layer.get("in_place") else "not in place"
+        lines.append(f"{name} {state}{healed}{fought}")
+        lines += [f"{name}: {cell(words)}" for words in (layer.get("error"), *drift) if words]
+        lines += [f"{name}: note: {cell(words)}" for words in layer.get("notes") or []]
+    return lines
 
 
 def _containers(containers: Answer) -> str:
