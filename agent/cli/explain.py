@@ -1,4 +1,4 @@
-"""`dockwarden explain`: why a container was refused, for whoever started it."""
+"""`dockwarden explain`: why a container or a pull was refused, for whoever started it."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from agent.cli.options import (
 )
 from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, ran, section
 from agent.domain.errors import DockwardenError
+from agent.domain.lockdown import concerns
 from agent.domain.verdict import Action
 from agent.errors import ControlUnavailable
 
@@ -27,7 +28,9 @@ _DONE = {
     "pause": "it was paused",
     "stop": "it was stopped",
     "kill": "it was killed",
+    "refuse": "the connection was refused",
 }
+_REFUSED = "egress.refused"
 
 
 @click.command()
@@ -36,24 +39,27 @@ _DONE = {
 @output_option
 @click.pass_context
 def explain(ctx: click.Context, container: str, config_file: Path | None, output: str) -> None:
-    """Explain why a container was refused.
+    """Explain why a container was refused, or a pull.
 
-    CONTAINER is a name or the beginning of an ID; it may be gone already. Works without root
-    where [control] explain_access lets you.
+    CONTAINER is a name or the beginning of an ID; it may be gone already. Or the registry or the
+    address that could not be reached: what the engine's message says after "dial tcp". Works
+    without root where [control] explain_access lets you.
 
-    Exits with 3 when the container was refused.
+    Exits with 3 when it was refused.
 
     \b
     Examples:
       dockwarden explain web
       dockwarden explain 4f5a1c09
+      dockwarden explain quay.io
+      dockwarden explain 192.0.2.10:443
     """
     answer = _ask(container, config_file)
     if output == "json":
         emit_json(answer)
     else:
         emit_facts(_facts(answer))
-    if answer.get("action") in [action for action in Action if action.touches]:
+    if answer.get("action") in ["refuse", *(action for action in Action if action.touches)]:
         ctx.exit(FOUND)
 
 
@@ -71,7 +77,7 @@ def _ask(container: str, config_file: Path | None) -> Mapping[str, Any]:
         answer = _from_file(container, findings_file(config_file))
     if not isinstance(answer, Mapping):
         raise DockwardenError(
-            f"nothing is known of a container {container!r}",
+            f"nothing is known of a container {container!r}, nor of such an address",
             hint="give the name or ID as `docker ps -a` shows it; was it started on this host?",
         )
     return answer
@@ -89,26 +95,34 @@ def _from_file(container: str, path: str) -> Mapping[str, Any] | None:
 
 
 def latest_answer(container: str, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The last record that tells of a container with this name, or whose ID begins so."""
-    found = None
+    """The last record that tells of a container with this name, or whose ID begins so; without
+    one, of a refused connection to such a registry or address."""
+    found = refusal = None
     for record in records:
+        if record.get("event") == _REFUSED:
+            details = section(record, "details")
+            where = str(details.get("registry") or ""), str(details.get("destination") or "")
+            refusal = record if concerns(container, *where) else refusal
         about = section(record, "container")
         by_id = len(container) >= _SHORTEST_ID and str(about.get("id", "")).startswith(container)
         if section(record, "decision") and (by_id or about.get("name") == container.lstrip("/")):
             found = record
+    found = found or refusal
     return _answer(found) if found is not None else None
 
 
 def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
     container, decision = section(record, "container"), section(record, "decision")
-    outcome = section(record, "outcome")
+    outcome, details = section(record, "outcome"), section(record, "details")
+    refused = record.get("event") == _REFUSED
+    about = details.get("registry") or details.get("destination")
     return {
-        "name": container.get("name"),
+        "name": about if refused else container.get("name"),
         "id": container.get("id"),
         "image": container.get("claimed_reference"),
         "verdict": decision.get("verdict"),
-        "reason": decision.get("reason"),
-        "action": outcome.get("action"),
+        "reason": record.get("summary") if refused else decision.get("reason"),
+        "action": "refuse" if refused else outcome.get("action"),
         "net": outcome.get("net"),
         "ran_ms": outcome.get("ran_ms"),
         "at": record.get("at"),
@@ -128,8 +142,9 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     again = f" ({times} times so far)" if isinstance(times, int) and times > 1 else ""
     done = _done(told("action"), answer.get("ran_ms"))
     net = f", caught by the {told('net')} net" if told("net") else ""
+    who = f"{cell(answer.get('name'))} ({told('id')[:12]})"
     return [
-        ("container", f"{cell(answer.get('name'))} ({told('id')[:12]})"),
+        ("address", told("name")) if told("action") == "refuse" else ("container", who),
         ("image", told("image")),
         ("verdict", told("verdict")),
         ("reason", told("reason")),

@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from agent import __version__
 from agent.control.case import Case
@@ -17,33 +17,38 @@ from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.identity import Container
+from agent.domain.lockdown import concerns
 from agent.domain.verdict import Net
 
 REMEMBERED = 1000
+REFUSED = "egress.refused"
 SHORTEST_ID = 4  # characters of a container ID that may stand for the whole
+
+K = TypeVar("K")
 
 
 @dataclass(slots=True)
 class Memory:
-    """The last refusals by container, and how many findings there were; bounded."""
+    """The last refusals by container and by address, and how many findings there were; bounded."""
 
     violations: int = 0
     alarms: int = 0
     last: str = ""
     recent: "OrderedDict[str, Finding]" = field(default_factory=OrderedDict)
+    egress: "OrderedDict[tuple[str, str], Finding]" = field(default_factory=OrderedDict)
 
     def add(self, finding: Finding) -> None:
         """Remember a finding; a container's newest replaces its older ones."""
         if finding.kind is Kind.ALARM:
             self.alarms += 1
+        if finding.event == REFUSED:
+            about = finding.details
+            _keep(self.egress, (about["registry"], about["destination"]), finding)
         if finding.kind is not Kind.VIOLATION or finding.container is None:
             return
         self.violations += 1
         self.last = finding.at.isoformat()
-        self.recent[finding.container.id] = finding
-        self.recent.move_to_end(finding.container.id)
-        while len(self.recent) > REMEMBERED:
-            self.recent.popitem(last=False)
+        _keep(self.recent, finding.container.id, finding)
 
     def find(self, name: str) -> Finding | None:
         """The newest finding about a container by name, ID or the start of its ID."""
@@ -52,6 +57,20 @@ class Memory:
             if container and _is_called(container, name):
                 return finding
         return None
+
+    def refusal(self, name: str) -> Finding | None:
+        """The newest refused connection to a registry or an address."""
+        for (registry, destination), finding in reversed(self.egress.items()):
+            if concerns(name, registry, destination):
+                return finding
+        return None
+
+
+def _keep(recent: "OrderedDict[K, Finding]", key: K, finding: Finding) -> None:
+    recent[key] = finding
+    recent.move_to_end(key)
+    while len(recent) > REMEMBERED:
+        recent.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +91,19 @@ class Answers:
         return [_row(case) for case in self.enforcer.cases.values() if case.container]
 
     def explain(self, name: str) -> dict[str, Any]:
-        """Why a container was refused, or why it may run; raises DockwardenError if unknown."""
+        """Why a container was refused, or why it may run, or why a registry or an address was;
+        raises DockwardenError if unknown."""
         finding = self.memory.find(name)
         case = self._case(name)
         if case is not None and (finding is None or not case.action.touches):
             return self._explain_case(case)
         if finding is None:
+            finding = self.memory.refusal(name)
+        if finding is None:
             raise DockwardenError(
-                f"no container {name!r} is known here",
-                hint="give a name or an ID as `docker ps -a` or `dockwarden violations` shows it",
+                f"no container {name!r} is known here, and no refused address",
+                hint="give a name or an ID as `docker ps -a` or `dockwarden violations` shows it, "
+                "or the registry or address that a pull could not reach",
             )
         return explanation(finding)
 
@@ -189,14 +212,15 @@ def _is_called(container: Container, name: str) -> bool:
 def explanation(finding: Finding) -> dict[str, Any]:
     """What a refused person is told."""
     container, decision, outcome = finding.container, finding.decision, finding.outcome
+    about = finding.details.get("registry") or finding.details.get("destination", "")
     found: Mapping[str, Any] = {
-        "name": container.name if container else "",
+        "name": container.name if container else about,
         "id": container.id if container else "",
         "image": container.claimed_reference if container else "",
         "verdict": str(decision.verdict) if decision else "",
         "reason": decision.reason if decision else finding.summary,
         "scope": decision.scope if decision else "",
-        "action": str(outcome.action) if outcome else "",
+        "action": str(outcome.action) if outcome else "refuse",
         "net": str(outcome.net) if outcome else "",
         "ran_ms": outcome.ran_ms if outcome else None,
         "at": finding.at.isoformat(),

@@ -80,3 +80,13 @@ class Disturbance:
     """Somebody changed the firewall; `culprit` is the process that the kernel named, or empty."""
 
     culprit: str = ""
+
+
+def concerns(name: str, registry: str, destination: str) -> bool:
+    """Whether a refusal is of what somebody calls `name`: a registry or an image there, or an
+    address, with or without its port. `destination` is as in `Refusal`."""
+    wanted = name.lower().partition("/")[0]
+    address = destination.partition("/")[0]
+    host = address.rpartition(":")[0]
+    names = {registry, address, host, host.strip("[]")} - {""}
+    return wanted in names or (bool(registry) and wanted.rpartition(":")[0] == registry)
