@@ -1,6 +1,9 @@
 """`dockwarden config`: is it right, and where does each value come from?"""
 
+import threading
+import time
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +13,10 @@ from agent.cli.output import complain, emit_json, note
 from agent.errors import ConfigInvalid
 
 if TYPE_CHECKING:
+    from agent.config import Config
     from agent.config.load import Loaded
+
+RESOLVE_SECONDS = 3.0  # for all names together
 
 
 @click.group()
@@ -35,6 +41,8 @@ def config() -> None:
 def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Check every layer and name every error at once, with file, key and fix.
 
+    Says on standard error which names of the lockdown this host cannot resolve now.
+
     \b
     Examples:
       dockwarden config validate
@@ -50,12 +58,15 @@ def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
         else:
             complain(error)
         ctx.exit(1)
+    warnings = _unresolved(loaded.config)
     if output == "json":
-        emit_json({"valid": True, "problems": [], "files": loaded.files})
+        emit_json({"valid": True, "problems": [], "warnings": warnings, "files": loaded.files})
         return
     files = ", ".join(loaded.files) or "no file, defaults only"
     click.echo(f"The configuration is valid ({files}); mode {loaded.config.agent.mode}.")
     _note_expired(loaded)
+    for warning in warnings:
+        note(warning)
 
 
 @config.command()
@@ -90,3 +101,39 @@ def _note_expired(loaded: "Loaded") -> None:
         if exemption.expires_at <= now:
             when = exemption.expires_at.isoformat()
             note(f"the exemption of {exemption.digest} ended at {when}: renew or remove it")
+
+
+def _unresolved(config: "Config") -> list[str]:
+    """Names that the firewall needs and nobody answers for, in words."""
+    services = [("[registry] mirror", config.registry.mirror)] if config.registry.mirror else []
+    services += [("[egress] allow", text) for text in config.egress.allow]
+    answers: SimpleQueue[tuple[int, str]] = SimpleQueue()
+    for number, (_, text) in enumerate(services):
+        # A resolver cannot be told to stop: nobody waits for these threads.
+        asking = (answers, number, text)
+        threading.Thread(target=_resolve, args=asking, daemon=True).start()
+    end = time.monotonic() + RESOLVE_SECONDS
+    failures = dict.fromkeys(range(len(services)), f"no answer within {RESOLVE_SECONDS:g} s")
+    for _ in services:
+        try:
+            number, failure = answers.get(timeout=max(end - time.monotonic(), 0.0))
+        except Empty:
+            break
+        failures[number] = failure
+    return [
+        f'{key} = "{text}" cannot be resolved here ({failures[number]}): '
+        "mend the host's resolver, or put the name into /etc/hosts"
+        for number, (key, text) in enumerate(services)
+        if failures[number]
+    ]
+
+
+def _resolve(answers: SimpleQueue[tuple[int, str]], number: int, text: str) -> None:
+    from agent.adapters.egress.names import system_lookup
+    from agent.adapters.egress.settings import service
+
+    try:
+        failure = "" if list(system_lookup(service(text).host)) else "it has no address"
+    except (OSError, UnicodeError) as error:  # UnicodeError: no possible host name
+        failure = str(error)
+    answers.put((number, failure))

@@ -58,7 +58,7 @@ def apply(config_file: Path | None, output: str) -> None:
     """
     built = _lockdown(config_file)
     try:
-        found = _each(built.layers, lambda layer: layer.apply())
+        found = _each(built.layers, _applied)
     finally:
         built.close()
     _show(found, output, done="changed")
@@ -130,6 +130,12 @@ def _each(layers: "Iterable[Layer]", act: "Callable[[Layer], Drift]") -> "list[D
         except LayerFailed as error:
             found.append(Drift(layer.name, blocked=str(error)))
     return found
+
+
+def _applied(layer: "Layer") -> "Drift":
+    """Nothing is done where nothing differs: a running agent may keep it."""
+    before = layer.drift()
+    return before if before.none else layer.apply()
 
 
 def _lockdown(config_file: Path | None) -> "Lockdown":
