@@ -9,11 +9,11 @@ from agent.adapters.docker_engine import DockerEngine
 from agent.adapters.egress import EgressFirewall, EgressSettings
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.image_files import ImageFilesLayer, tool_files
-from agent.backup import Backups
 from agent.config import Config
 from agent.config.values import LAYERS
 from agent.domain.lockdown import Disturbance, Refusal
 from agent.domain.merge_engine import EngineWish
+from agent.files.backup import Backups
 from agent.ports import Layer
 
 ENGINE_SECONDS = 2.0  # how long a question about its networks may take

@@ -11,13 +11,13 @@ from typing import Any
 from agent.domain.finding import Finding, Kind, Severity
 from agent.domain.finding_record import as_record
 from agent.errors import SinkFailed
-from agent.line_log import LineLog, open_files
+from agent.files.line_log import LineLog, open_files
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class JsonlFindings:
-    """`ports.FindingSink`: one JSON object a line, rotated by size (`agent.line_log`).
+    """`ports.FindingSink`: one JSON object a line, rotated by size (`agent.files.line_log`).
 
     A call is one write and one fdatasync. When it fails, nothing of it stays in the file, so the
     same findings can be given again. One process at a time may hold the file. Thread-safe.

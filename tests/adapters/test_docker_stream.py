@@ -66,9 +66,11 @@ def test_an_endless_line_is_cut_and_the_next_one_is_whole() -> None:
     assert splitter.feed(b"xx\nnext\n") == [b"x" * 1024, b"next"]
 
 
-def read(path: Path, answer: bytes, **options: float) -> bytes:
+def read(
+    path: Path, answer: bytes, *, timeout: float = 5.0, body_timeout: float | None = None
+) -> bytes:
     with serving(path, lambda _: answer):
-        response = Response(str(path), "/x", timeout=options.pop("timeout", 5.0), **options)
+        response = Response(str(path), "/x", timeout=timeout, body_timeout=body_timeout)
         try:
             return b"".join(response.body())
         finally:

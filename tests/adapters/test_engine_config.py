@@ -7,9 +7,9 @@ from hypothesis import given, settings
 
 from agent.adapters.engine_config import EngineConfigLayer
 from agent.adapters.engine_config.process import flag_value
-from agent.backup import Backups
 from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
+from agent.files.backup import Backups
 from tests.domain.test_merge import daemon_json
 from tests.fakes.engine_config import FakeEngine
 from tests.fakes.quick import quick_directory

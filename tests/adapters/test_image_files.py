@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.image_files import ImageFilesLayer, tool_files
-from agent.backup import Backups
 from agent.errors import LayerFailed
+from agent.files.backup import Backups
 
 MIRROR = "https://images.acme.test"
 DROP_IN = "etc/containers/registries.conf.d/zz-dockwarden.conf"

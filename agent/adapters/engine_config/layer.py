@@ -9,10 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent import file_state, kept_file
 from agent.adapters.engine_config.process import flag_value
 from agent.adapters.engine_config.running import EngineWord
-from agent.backup import Backups, Record
 from agent.domain import json_edit
 from agent.domain.errors import InvalidFile
 from agent.domain.json_scan import decoded
@@ -26,7 +24,9 @@ from agent.domain.merge_engine import (
     engine_keys,
 )
 from agent.errors import EngineUnavailable, LayerFailed
-from agent.kept_file import KeptFile, Return, Sight
+from agent.files import file_state, kept_file
+from agent.files.backup import Backups, Record
+from agent.files.kept_file import KeptFile, Return, Sight
 
 NAME = "daemon.json"
 _WORDS = "pulls do not go to {mirror} first"

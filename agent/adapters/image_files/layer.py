@@ -7,13 +7,13 @@ others from being kept.
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from agent import file_state, kept_file
 from agent.adapters.image_files.tools import ToolFile
-from agent.backup import Backups
 from agent.domain.errors import InvalidFile
 from agent.domain.lockdown import Difference, Drift
 from agent.errors import LayerFailed
-from agent.kept_file import KeptFile
+from agent.files import file_state, kept_file
+from agent.files.backup import Backups
+from agent.files.kept_file import KeptFile
 
 NAME = "files"
 

@@ -11,7 +11,7 @@ from agent.domain import merge_images
 from agent.domain.errors import InvalidFile
 from agent.domain.json_scan import decoded
 from agent.domain.merge import Merge, Whole, merged
-from agent.kept_file import Plan
+from agent.files.kept_file import Plan
 
 DROP_IN = "zz-dockwarden.conf"  # the last one wins (containers-registries.conf.d(5))
 _BINARIES = ("usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin", "opt/bin")

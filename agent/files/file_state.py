@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 
 from agent import durable
-from agent.backup import FileState
 from agent.errors import LayerFailed
+from agent.files.backup import FileState
 
 LARGEST = 4 << 20  # bytes; no configuration file is larger
 _LINKS = 40  # as many as the kernel follows

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent import durable, file_state
-from agent.backup import Backups, FileState, Record
+from agent import durable
 from agent.domain.diff import unified
 from agent.domain.errors import InvalidFile
 from agent.domain.lockdown import Difference
 from agent.domain.merge import Merge, combined, merged, taken_back
 from agent.errors import LayerFailed
+from agent.files import file_state
+from agent.files.backup import Backups, FileState, Record
 
 Plan = Callable[[bytes | None], Merge]
 
