@@ -12,9 +12,9 @@ import pytest
 
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.processes import other_engines
-from agent.backup import Backups
 from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
+from agent.files.backup import Backups
 from tests.lab.host import LabHost
 
 MIRROR = "https://images.acme.test"
@@ -146,7 +146,7 @@ def test_an_engine_that_is_down_is_met_by_its_file(lab_host: Hosts) -> None:
 _WRITER = """
 import sys
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
-from agent.backup import Backups
+from agent.files.backup import Backups
 from agent.domain.merge_engine import EngineWish
 socket, backups, path = sys.argv[1:]
 while True:
