@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from agent.control.answers import REMEMBERED
 from agent.control.layer_state import LONGEST_TRUCE, Fight, FightLimits
 from agent.control.verbs import Verbs
 from agent.domain.errors import DockwardenError
@@ -381,6 +382,30 @@ def test_a_refusal_names_who_and_what() -> None:
         "The engine tried to reach 192.0.2.9:80/tcp and was refused (1 packet)."
     )
     assert unknown.summary.startswith("Something on this host tried to reach an address")
+
+
+@pytest.mark.parametrize("name", ["quay.io", "quay.io/acme/web:1", "192.0.2.1", "192.0.2.1:443"])
+def test_a_refusal_can_be_looked_up(name: str) -> None:
+    rig, firewall = walled()
+    rig.run("evil", "bad")
+    firewall.refuse(Refusal("quay.io", 3, "192.0.2.1:443/tcp", "engine"))
+    firewall.refuse(Refusal("", 1, "192.0.2.9:80/tcp", "engine"))
+    answer = rig.answers().explain(name)
+    assert (answer["name"], answer["action"]) == ("quay.io", "refuse")
+    assert answer["reason"] == "The engine tried to reach quay.io and was refused (3 packets)."
+    assert "private registry" in answer["next_step"]
+    assert rig.answers().explain("bad")["action"] == "kill"
+    with pytest.raises(DockwardenError, match="no refused address"):
+        rig.answers().explain("ghcr.io")
+
+
+def test_the_refusals_that_are_remembered_are_bounded() -> None:
+    rig, firewall = walled()
+    for number in range(REMEMBERED + 5):
+        firewall.refuse(Refusal("", 1, f"192.0.2.1:{number}/tcp", "engine"))
+    assert len(rig.memory.egress) == REMEMBERED
+    assert rig.memory.refusal("192.0.2.1:4") is None
+    assert rig.memory.refusal("192.0.2.1:5") is not None
 
 
 # Restored.

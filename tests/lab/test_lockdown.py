@@ -199,7 +199,8 @@ def test_enforce_mode_leads_to_the_private_registry_and_nowhere_else(locked: Str
 
 
 def test_applying_by_hand_beside_the_agent_harms_nothing(locked: Street) -> None:
-    locked.agent.cli("apply")
+    done = locked.agent.cli("apply")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert locked.refused(f"other.test/{IMAGE}")
     assert locked.in_place()
 
