@@ -110,7 +110,7 @@ class Daemon:
         self.memory = Memory()
         self.lockdown = lockdown(config, self.loop.post)
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
-        self.neighbours = wiring.neighbours(tools)
+        self.neighbours = wiring.neighbours(config, tools)
         self._follower = Follower(
             DockerEvents(config.engine.socket),
             self.loop.post,

@@ -8,6 +8,7 @@ from agent.adapters.allowlist_file import FileAllowlist, dump
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.adapters.cgroups import CgroupProcesses
 from agent.adapters.clock import SystemClock
+from agent.adapters.engine_config import RunningEngine
 from agent.adapters.evidence_files import EvidenceFiles
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.journal import JournalFindings
@@ -147,10 +148,11 @@ def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconcile
     )
 
 
-def neighbours(parts: Tools) -> Neighbours:
+def neighbours(config: Config, parts: Tools) -> Neighbours:
     """What looks for other engines on the host."""
+    guarded = RunningEngine(config.engine.socket)
     return Neighbours(
-        other_engines,
+        lambda: other_engines(guarded.pid()),
         work=parts.work,
         clock=parts.clock,
         composer=parts.composer,

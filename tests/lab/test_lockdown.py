@@ -193,7 +193,13 @@ def test_enforce_mode_leads_to_the_private_registry_and_nowhere_else(locked: Str
     known = locked.await_event("egress.refused", registry="quay.test")
     assert known["details"]["source"] == "engine"
     locked.await_event("egress.refused", destination=f"{OTHER4}:443/tcp")
+    for name in ("quay.test", f"{OTHER4}:443"):
+        told = locked.agent.cli("explain", name)
+        assert told.returncode == 3, told.stderr
+        assert "The engine tried to reach" in told.stdout
     assert locked.agent.status()["degraded"] == []
+    others = {finding["details"]["pid"] for finding in locked.events("engine.other")}
+    assert str(locked.host.engine_pid) not in others
     said = locked.agent.cli("status").stdout
     assert "firewall in place" in said and "daemon.json in place" in said
 

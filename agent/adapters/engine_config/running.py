@@ -50,6 +50,11 @@ class RunningEngine:
             return False
         return True
 
+    def pid(self) -> int:
+        """Its process; 0 when that cannot be found."""
+        process = self._process()
+        return process.pid if process else 0
+
     def arguments(self) -> Sequence[str]:
         """Its command line; empty when its process cannot be found."""
         process = self._process()
