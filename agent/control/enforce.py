@@ -304,7 +304,9 @@ class Enforcer:
         if held:
             self._rule(case, Ruling.KILL)
         self.tools.gate.refuse(case.id)
-        if case.live and not (held and case.at_gate):
+        if held and case.at_gate:
+            return  # what came of it is the gate's to say
+        if case.live:
             self._end(case)
         elif case.caught_at_gate and not case.at_gate:
             self._refuse(case)

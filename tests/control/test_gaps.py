@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from agent.control.brake import BrakeLimits
 from agent.control.connection import EngineMoved
 from agent.domain.finding import Kind
-from agent.domain.verdict import Net, Verdict
+from agent.domain.verdict import Action, Net, Verdict
 from agent.errors import EngineUnavailable
 from tests.control.rig import Rig
 from tests.control.yard import in_, listed
@@ -299,3 +300,24 @@ def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
     rig.rest()
     assert rig.host.live == set()
     assert len(rig.about("bad")) == 2
+
+
+def test_a_kill_while_the_engine_is_away_is_finished_at_the_gate() -> None:
+    """The kernel kills it, the engine hears nothing of it and brings it back."""
+    limits = BrakeLimits(10, 60.0, 1.0)
+    rig = Rig(trusted=listed("app", "db"), limits=limits).begin()
+    rig.run("app", "stays")
+    container_id = rig.run("db", "goes", restart=True)
+    rig.disconnect()
+    rig.host.crash()
+    rig.adopt(listed("app", sequence=2))
+    rig.drain()
+    assert rig.host.live == {"stays"}
+    rig.host.restart(live_restore=True)
+    rig.host.start(container_id)
+    rig.drain()
+    rig.connect()
+    rig.rest()
+    assert (rig.host.live, rig.host.known[container_id].ran) == ({"stays"}, 1)
+    actions = [f.outcome.action for f in rig.about("goes") if f.outcome]
+    assert set(actions) == {Action.KILL}
