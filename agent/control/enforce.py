@@ -410,7 +410,7 @@ class Enforcer:
         case = self.case(birth.container_id, Net.GATE)
         case.held = case.at_gate = birth.held
         if birth.held:
-            case.attempted()
+            case.attempted(is_new=birth.born_ns > 0)
         if case.container is None:
             self.look(case)
         elif birth.held:
