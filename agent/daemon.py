@@ -84,6 +84,7 @@ class Daemon:
         self._bookmark = BookmarkFile(self._state / "events.bookmark")
         since_ns = self._bookmark.read()
         self._unkept = 0  # findings on their way to the disk
+        self._unmarked = since_ns is None
         self._last_event_ns: int | None = None
         self._asleep = self.clock.asleep()
         self._told_at = 0.0
@@ -286,6 +287,8 @@ class Daemon:
                     self.memory.add(finding)
             case StreamUp():
                 self.connection.up()
+                if self._unmarked:  # the watch begins now, even if nothing ever happens
+                    self._unmarked, self._last_event_ns = False, self.enforcer.watching_since_ns
             case StreamDown(reason):
                 self.connection.down(reason)
 
