@@ -276,11 +276,11 @@ class Daemon:
                         self.enforcer.on_event(event)
                 self._last_event_ns = events[-1].time_ns
             case Birth():
-                self.enforcer.on_birth(message)
+                self.enforcer.gatehouse.on_birth(message)
             case Settled():
-                self.enforcer.on_settled(message)
+                self.enforcer.gatehouse.on_settled(message)
             case GateState():
-                self.enforcer.on_gate_state(message)
+                self.enforcer.gatehouse.on_gate_state(message)
             case Kept(findings):
                 self._unkept -= len(findings)
                 for finding in findings:
@@ -293,7 +293,7 @@ class Daemon:
                 self.connection.down(reason)
 
     def _tick(self) -> None:
-        self.enforcer.retry_due()
+        self.enforcer.judge.retry_due()
         self.sweeper.tick()
         self.lists.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
@@ -325,7 +325,7 @@ class Daemon:
         """Runs on the recorder's thread: a long list takes a while to search."""
         if finding.container is None or finding.kind is not Kind.VIOLATION:
             return finding
-        trusted = self.enforcer.trusted
+        trusted = self.enforcer.judge.trusted
         if trusted is None:
             return finding
         step = next_step(

@@ -192,7 +192,7 @@ def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> No
     rig.rest()
     verdicts = [f.decision.verdict for f in rig.violations if f.decision]
     assert verdicts == ([Verdict.UNDETERMINED] if ran else [])
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
@@ -206,7 +206,7 @@ def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
     rig.host.people_remove(container_id)
     rig.rest()
     assert [f.event for f in rig.about("bad")] == ["container.undetermined"]
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
@@ -234,7 +234,7 @@ def test_destroyed_while_it_is_looked_at() -> None:
     rig.host.people_remove(container_id)
     rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_a_stale_listing_revives_nobody() -> None:
@@ -244,7 +244,7 @@ def test_a_stale_listing_revives_nobody() -> None:
     rig.step("job")  # listed as running
     rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_a_failed_listing_is_tried_again_soon() -> None:
