@@ -47,11 +47,15 @@ class Executor:
             return
         sentence = self._sentence(case)
         # What ran before may hold data: then only its start is refused.
-        remove = not self._policy.keep_refused and not case.has_run
+        remove = not self.keeps(case) and not case.has_run
         self._tools.work.submit(
             lambda: self._tools.acts.refuse(container, sentence.finding_id, remove=remove),
             lambda deed: self._acted(case, sentence, deed),
         )
+
+    def keeps(self, case: Case) -> bool:
+        """Whether only its start is refused: so configured, or wanted for forensics."""
+        return self._policy.keep_refused or case.action is Action.PAUSE
 
     def _sentence(self, case: Case) -> Sentence:
         assert case.decision is not None  # nothing is acted upon without a decision

@@ -113,7 +113,7 @@ class Judge:
         return not case.judged and (case.ran or created)
 
     def _refuse_or_end(self, case: Case, net: Net) -> None:
-        held, policy = case.held, self._policy
+        held = case.held
         if held:
             self._executor.rule(case, Ruling.KILL)
         self._tools.gate.refuse(case.id)
@@ -126,5 +126,9 @@ class Judge:
         elif case.ran and not case.acting:
             if self._is_news(case):
                 self._executor.report(case)
-        elif net is Net.CREATE and Net.CREATE in policy.nets and not policy.keep_refused:
+        elif net is Net.CREATE and self._removes_at_once(case):
             self._executor.refuse(case)
+
+    def _removes_at_once(self, case: Case) -> bool:
+        """Whether its creation is undone before anybody starts it."""
+        return Net.CREATE in self._policy.nets and not self._executor.keeps(case)
