@@ -71,6 +71,7 @@ class Daemon:
         self._bookmark = BookmarkFile(self._state / "events.bookmark")
         since_ns = self._bookmark.read()
         self._unkept = 0  # findings on their way to the disk
+        self._unmarked = since_ns is None
         self._last_event_ns: int | None = None
         self._asleep = self.clock.asleep()
         self._told_at = 0.0
@@ -213,11 +214,11 @@ class Daemon:
                         self.enforcer.on_event(event)
                 self._last_event_ns = events[-1].time_ns
             case Birth():
-                self.enforcer.on_birth(message)
+                self.enforcer.gatehouse.on_birth(message)
             case Settled():
-                self.enforcer.on_settled(message)
+                self.enforcer.gatehouse.on_settled(message)
             case GateState():
-                self.enforcer.on_gate_state(message)
+                self.enforcer.gatehouse.on_gate_state(message)
             case Kept(findings):
                 self._unkept -= len(findings)
                 for finding in findings:
@@ -225,6 +226,8 @@ class Daemon:
             case StreamUp():
                 self.connection.up()
                 self.reconciler.check()  # an engine that was restarted has another cgroup
+                if self._unmarked:  # the watch begins now, even if nothing ever happens
+                    self._unmarked, self._last_event_ns = False, self.enforcer.watching_since_ns
             case StreamDown(reason):
                 self.connection.down(reason)
             case Refusal():
@@ -233,7 +236,7 @@ class Daemon:
                 self.reconciler.disturbed("firewall", culprit)
 
     def _tick(self) -> None:
-        self.enforcer.retry_due()
+        self.enforcer.judge.retry_due()
         self.sweeper.tick()
         self.lists.tick()
         self.reconciler.tick()
@@ -267,7 +270,7 @@ class Daemon:
         """Runs on the recorder's thread: a long list takes a while to search."""
         if finding.container is None or finding.kind is not Kind.VIOLATION:
             return finding
-        trusted = self.enforcer.trusted
+        trusted = self.enforcer.judge.trusted
         if trusted is None:
             return finding
         step = next_step(

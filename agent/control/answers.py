@@ -88,7 +88,7 @@ class Answers:
 
     def ps(self) -> list[dict[str, Any]]:
         """All containers with their verdicts."""
-        return [_row(case) for case in self.enforcer.cases.values() if case.container]
+        return [_row(case) for case in self.enforcer.book.cases.values() if case.container]
 
     def explain(self, name: str) -> dict[str, Any]:
         """Why a container was refused, or why it may run, or why a registry or an address was;
@@ -108,7 +108,7 @@ class Answers:
         return explanation(finding)
 
     def _case(self, name: str) -> Case | None:
-        for case in self.enforcer.cases.values():
+        for case in self.enforcer.book.cases.values():
             container = case.container
             if container and _is_called(container, name):
                 return case
@@ -130,13 +130,13 @@ class Answers:
 
     def containers(self) -> dict[str, Any]:
         """How many run, by verdict."""
-        live = [case for case in self.enforcer.cases.values() if case.live]
+        live = [case for case in self.enforcer.book.cases.values() if case.live]
         verdicts = Counter(str(case.decision.verdict) for case in live if case.decision)
         return {"running": len(live), "by_verdict": dict(verdicts)}
 
     def allowlist(self) -> dict[str, Any]:
         """What list is in force, and what is wrong with a newer one."""
-        trusted, loaded = self.enforcer.trusted, self.lists.loaded_at
+        trusted, loaded = self.enforcer.judge.trusted, self.lists.loaded_at
         info = trusted.info if trusted else None
         return {
             "sequence": info.sequence if info else None,
@@ -149,7 +149,7 @@ class Answers:
 
     def status(self) -> dict[str, Any]:
         """The whole state, for `dockwarden status`."""
-        engine, gate = self.connection.info, self.enforcer.gate_state
+        engine, gate = self.connection.info, self.enforcer.gatehouse.state
         return {
             "version": __version__,
             "mode": str(self.enforcer.policy.mode),
@@ -195,10 +195,10 @@ class Answers:
             self.lists.error,
             self.recorder.failing,
         ]
-        if enforcer.trusted is None:
+        if enforcer.judge.trusted is None:
             reasons.append("no trusted allowlist: containers are undetermined")
-        if Net.GATE in enforcer.policy.nets and not enforcer.gate_state.standing:
-            reasons.append(f"the cgroup gate does not stand: {enforcer.gate_state.reason}")
+        if Net.GATE in enforcer.policy.nets and not enforcer.gatehouse.state.standing:
+            reasons.append(f"the cgroup gate does not stand: {enforcer.gatehouse.state.reason}")
         if enforcer.brake.on:
             reasons.append("the kill-rate brake is on: disruptive kills are reported instead")
         reasons += self.reconciler.degraded()

@@ -98,8 +98,11 @@ class Case:
         self.moved(ContainerState.RUNNING)
         self.started_ns = time_ns
 
-    def attempted(self) -> None:
-        """It is held at the gate: a start that may never come to be."""
+    def attempted(self, *, is_new: bool) -> None:
+        """It is held at the gate: a start that may never come to be. If the run before was to be
+        ended and the engine could not say whether it was, a new cgroup proves it."""
+        if is_new and self.failed and self.live:
+            self.moved(ContainerState.EXITED)
         if self._occurs_again():
             self.ended = False
 

@@ -81,8 +81,8 @@ class ListKeeper:
 
     def _adopt(self, trusted: TrustedList, *, again: bool = False) -> None:
         enforcer, info = self._enforcer, trusted.info
-        before = enforcer.trusted.info.sequence if enforcer.trusted else None
-        enforcer.trusted = trusted
+        before = enforcer.judge.trusted.info.sequence if enforcer.judge.trusted else None
+        enforcer.judge.trusted = trusted
         enforcer.brake.release()
         composer = enforcer.tools.composer
         composer.sequence = info.sequence
@@ -113,7 +113,7 @@ class ListKeeper:
         if self.error == str(error):
             return
         self.error = str(error)
-        kept = self._enforcer.trusted
+        kept = self._enforcer.judge.trusted
         summary = f"The new allowlist was not adopted: {error}. " + (
             f"Allowlist {kept.info.sequence} stays in force."
             if kept
@@ -124,7 +124,7 @@ class ListKeeper:
 
     def _plan_expiry(self, now: datetime) -> None:
         """When a verdict can next change by itself."""
-        trusted = self._enforcer.trusted
+        trusted = self._enforcer.judge.trusted
         ends = [e.expires_at for e in self._enforcer.policy.exemptions if e.expires_at > now]
         if trusted is not None and (expiry := trusted.next_expiry(now)) is not None:
             ends.append(expiry)

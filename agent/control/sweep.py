@@ -42,7 +42,7 @@ class Sweeper:
             return
         self._under_way = True
         enforcer = self._enforcer
-        turns = {case.id: case.turns for case in enforcer.cases.values()}
+        turns = {case.id: case.turns for case in enforcer.book.cases.values()}
         enforcer.tools.work.submit(
             enforcer.tools.acts.everything, lambda found: self._listed(found, turns, why)
         )
@@ -67,7 +67,7 @@ class Sweeper:
             self.engine_error = ""
             log.debug("sweep.done", why=why, containers=len(found))
             self._drop_missing({container.id for container in found}, turns)
-            there = [each for each in found if each.id not in self._enforcer.buried]
+            there = [each for each in found if each.id not in self._enforcer.book.buried]
             self.judge_again([self._renew(container, turns) for container in there])
         if self._again:
             again, self._again = self._again, ""
@@ -77,16 +77,16 @@ class Sweeper:
         """Whatever was known before the engine was asked, and is not listed again and again, is
         gone. Not at once: its last events may be on their way, and tell what it did."""
         now = self._enforcer.tools.clock.monotonic()
-        for case in list(self._enforcer.cases.values()):
+        for case in list(self._enforcer.book.cases.values()):
             if case.id in listed or case.id not in turns:
                 case.missing_since = None
             elif case.missing_since is None:
                 case.missing_since = now
             elif now - case.missing_since >= MISSING_SECONDS:
-                self._enforcer.destroyed(case)
+                self._enforcer.executor.destroyed(case)
 
     def _renew(self, container: Container, turns: Mapping[str, int]) -> Case:
-        case = self._enforcer.case(container.id, Net.SWEEP)
+        case = self._enforcer.book.case(container.id, Net.SWEEP)
         if not case.acting:
             case.seen(container, turns.get(container.id, -1))
             if self._is_missed(case):
@@ -97,7 +97,7 @@ class Sweeper:
         """Judge all known containers by the list in force now (a new one, or one of whose
         approvals ended); needs no engine."""
         self._enforcer.tools.gate.forget()
-        self.judge_again(list(self._enforcer.cases.values()))
+        self.judge_again(list(self._enforcer.book.cases.values()))
 
     def judge_again(self, cases: Sequence[Case]) -> None:
         """Judge these; the brake is asked once for all that would be ended."""
@@ -108,7 +108,7 @@ class Sweeper:
             was_there = self._was_there(case) if before is None else let_run
             case.settled_in = case.live and (case.settled_in or was_there)
             case.braked = False
-            enforcer.judge(case)
+            enforcer.judge.decide(case)
             if before is not None and case.decision is not None:
                 changed = before.verdict is not case.decision.verdict
                 case.reported = case.reported and not (changed and (case.live or not case.judged))
@@ -118,13 +118,13 @@ class Sweeper:
             if case.decision is not None
             and case.live
             and enforcer.policy.action(case.decision).touches
-            and enforcer.disruptive(case)
+            and enforcer.restraint.disruptive(case)
         ]
-        braked = bool(disruptive) and not enforcer.brake_admits([c.id for c in disruptive])
+        braked = bool(disruptive) and not enforcer.restraint.admits([c.id for c in disruptive])
         for case in disruptive:
             case.braked = braked
         for case in judged:
-            enforcer.apply(case, Net.SWEEP)
+            enforcer.judge.apply(case, Net.SWEEP)
 
     def _was_there(self, case: Case) -> bool:
         """Whether it was made before anybody could watch: then it may have run for long."""

@@ -186,7 +186,7 @@ class Rig:
     def tick(self, seconds: float = 0.0) -> None:
         """Time passes, and the loop looks at the clock."""
         self.clock.advance(seconds)
-        self.enforcer.retry_due()
+        self.enforcer.judge.retry_due()
         self.sweeper.tick()
         self.lists.tick()
         self.reconciler.tick()
@@ -344,11 +344,11 @@ class Rig:
     def _handle_gate(self, message: GateMessage) -> None:
         match message:
             case Birth():
-                self.enforcer.on_birth(message)
+                self.enforcer.gatehouse.on_birth(message)
             case Settled():
-                self.enforcer.on_settled(message)
+                self.enforcer.gatehouse.on_settled(message)
             case GateState():
-                self.enforcer.on_gate_state(message)
+                self.enforcer.gatehouse.on_gate_state(message)
 
     def _load(self) -> TrustedList:
         if self.trusted is None:

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from agent.control.brake import BrakeLimits
 from agent.control.connection import EngineMoved
 from agent.domain.finding import Kind
-from agent.domain.verdict import Net, Verdict
+from agent.domain.verdict import Action, Net, Verdict
 from agent.errors import EngineUnavailable
 from tests.control.rig import Rig
 from tests.control.yard import in_, listed
@@ -191,7 +192,7 @@ def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> No
     rig.rest()
     verdicts = [f.decision.verdict for f in rig.violations if f.decision]
     assert verdicts == ([Verdict.UNDETERMINED] if ran else [])
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
@@ -205,7 +206,7 @@ def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
     rig.host.people_remove(container_id)
     rig.rest()
     assert [f.event for f in rig.about("bad")] == ["container.undetermined"]
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
@@ -233,7 +234,7 @@ def test_destroyed_while_it_is_looked_at() -> None:
     rig.host.people_remove(container_id)
     rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_a_stale_listing_revives_nobody() -> None:
@@ -243,7 +244,7 @@ def test_a_stale_listing_revives_nobody() -> None:
     rig.step("job")  # listed as running
     rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 def test_a_failed_listing_is_tried_again_soon() -> None:
@@ -299,3 +300,24 @@ def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
     rig.rest()
     assert rig.host.live == set()
     assert len(rig.about("bad")) == 2
+
+
+def test_a_kill_while_the_engine_is_away_is_finished_at_the_gate() -> None:
+    """The kernel kills it, the engine hears nothing of it and brings it back."""
+    limits = BrakeLimits(10, 60.0, 1.0)
+    rig = Rig(trusted=listed("app", "db"), limits=limits).begin()
+    rig.run("app", "stays")
+    container_id = rig.run("db", "goes", restart=True)
+    rig.disconnect()
+    rig.host.crash()
+    rig.adopt(listed("app", sequence=2))
+    rig.drain()
+    assert rig.host.live == {"stays"}
+    rig.host.restart(live_restore=True)
+    rig.host.start(container_id)
+    rig.drain()
+    rig.connect()
+    rig.rest()
+    assert (rig.host.live, rig.host.known[container_id].ran) == ({"stays"}, 1)
+    actions = [f.outcome.action for f in rig.about("goes") if f.outcome]
+    assert set(actions) == {Action.KILL}

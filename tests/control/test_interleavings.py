@@ -173,8 +173,8 @@ def check(play: Play) -> None:
     assert unapproved(host) == set()
     assert {name.split("-")[0] for name in host.harmed} <= set(UNAPPROVED)
     assert not rig.gate.held and not any(one.held for one in host.known.values())
-    assert set(rig.enforcer.cases) == set(host.known)
-    assert all(case.decision for case in rig.enforcer.cases.values())
+    assert set(rig.enforcer.book.cases) == set(host.known)
+    assert all(case.decision for case in rig.enforcer.book.cases.values())
     assert rig.enforcer.idle
     for name in host.ran:
         if name.split("-")[0] in UNAPPROVED:
@@ -227,8 +227,8 @@ def test_any_trouble_at_any_time(script: list[Step], standing: bool) -> None:
     rig, host = play.rig, play.host
     assert unapproved(host) == set()
     assert {name.split("-")[0] for name in host.harmed} <= set(UNAPPROVED)
-    assert set(rig.enforcer.cases) == set(host.known)
-    assert all(case.decision for case in rig.enforcer.cases.values())
+    assert set(rig.enforcer.book.cases) == set(host.known)
+    assert all(case.decision for case in rig.enforcer.book.cases.values())
 
 
 @settings(max_examples=80, deadline=None)

@@ -46,11 +46,6 @@ def test_a_new_list_holds_for_containers_being_looked_up() -> None:
 
 
 def test_what_is_told_of_an_act_is_what_it_was_done_for() -> None:
-    rig = Rig(trusted=listed(denied=["app"])).begin()
-    rig.gate.fall()
-    rig.drain()
-    rig.start("app", "one")
-    rig.drain(lambda ready: "stream" if "stream" in ready else ready[0])
     rig = Rig(trusted=listed(denied=["app"]), standing=False).begin()
     rig.start("app", "one")
     while not rig.host.harmed:

@@ -160,6 +160,33 @@ def test_each_action(action: Action, event: str | None, state: ContainerState) -
     assert [f.event for f in rig.about("bad")] == ([event] if event else [])
 
 
+@pytest.mark.parametrize("drained", [True, False])
+def test_what_belongs_in_quarantine_is_refused_at_its_start_and_never_removed(
+    drained: bool,
+) -> None:
+    """Judged at its creation already, or at the gate only: it is evidence all the same."""
+    rig = Rig(trusted=listed("app"), actions={Verdict.UNLISTED: Action.PAUSE}).begin()
+    container_id = rig.create("evil", "bad")
+    if drained:
+        rig.rest()
+        assert (rig.host.names, rig.violations) == ({"bad"}, [])
+    rig.host.start(container_id)
+    rig.rest()
+    (finding,) = rig.about("bad")
+    assert finding.outcome
+    assert (finding.event, finding.outcome.net) == ("container.refused", Net.GATE)
+    assert (rig.host.names, rig.host.ran) == ({"bad"}, set())
+
+
+def test_without_a_gate_quarantine_begins_at_the_start() -> None:
+    actions = {Verdict.UNLISTED: Action.PAUSE}
+    rig = Rig(trusted=listed("app"), actions=actions, standing=False).begin()
+    rig.run("evil", "bad")
+    rig.rest()
+    assert rig.host.state_of("bad") is ContainerState.PAUSED
+    assert [f.event for f in rig.about("bad")] == ["container.paused"]
+
+
 def test_each_verdict_has_its_own_action() -> None:
     actions = {Verdict.UNLISTED: Action.REPORT, Verdict.DENIED: Action.KILL}
     rig = Rig(trusted=listed("app", denied=["virus"]), actions=actions).begin()

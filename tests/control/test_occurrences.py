@@ -104,7 +104,7 @@ def test_a_rename_is_followed() -> None:
 def test_a_stuck_action_delays_nobody_else() -> None:
     rig = Rig(trusted=listed("app"), standing=False).begin()
     rig.start("evil", "stuck")
-    while not any(case.acting for case in rig.enforcer.cases.values()):
+    while not any(case.acting for case in rig.enforcer.book.cases.values()):
         rig.step(rig.ready()[0])
     for job in rig.jobs:
         job.stuck = True  # it never returns
@@ -127,7 +127,7 @@ def test_nothing_is_kept_of_containers_that_are_gone() -> None:
         container_id = rig.run("app" if number % 2 else "evil", f"c-{number}")
         rig.host.people_remove(container_id)
     rig.rest()
-    assert rig.enforcer.cases == {}
+    assert rig.enforcer.book.cases == {}
 
 
 steps = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 20)), max_size=40)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.allowlist_file import dump
-from agent.adapters.findings_file import read
 from agent.domain.allowlist import Approval, Deny, Level
 from agent.domain.digest import Digest
 from tests.lab.errors import LabError
@@ -56,6 +55,8 @@ class LabAgent:
         self._process: subprocess.Popen[Any] | None = None
         self._sequence = 0
         self._logs = 0
+        self._found: list[dict[str, Any]] = []
+        self._read_to = 0
         self.published: tuple[object, ...] = ()
 
     # Its files.
@@ -213,12 +214,25 @@ class LabAgent:
 
     def findings(self, *, name: str = "", event: str = "") -> list[dict[str, Any]]:
         """All findings so far, oldest first; of one container or event if named."""
+        self._read_on()
         return [
             record
-            for record in read(self.host.path(FINDINGS))
+            for record in self._found
             if (not event or record["event"] == event)
             and (not name or (record["container"] or {}).get("name") == name)
         ]
+
+    def _read_on(self) -> None:
+        """Take in the whole lines that were written since the last time."""
+        try:
+            with self.host.path(FINDINGS).open("rb") as file:
+                file.seek(self._read_to)
+                for line in file:
+                    if line.endswith(b"\n"):
+                        self._found.append(json.loads(line))
+                        self._read_to += len(line)
+        except FileNotFoundError:  # nothing was found yet
+            return
 
     def finding(self, name: str, *, within_s: float = 20.0) -> dict[str, Any]:
         """The last finding about a container, waited for."""
@@ -231,7 +245,7 @@ class LabAgent:
         while not true():
             if time.monotonic() > end:
                 raise LabError(f"waited {within_s} s for {what}: {self.words()}")
-            time.sleep(0.02)
+            time.sleep(0.05)
 
 
 def _toml(value: object) -> str:
