@@ -7,11 +7,10 @@ import pytest
 from agent.control.brake import BrakeLimits
 from agent.control.connection import EngineMoved
 from agent.domain.finding import Kind
-from agent.domain.verdict import Action, Net, Verdict
+from agent.domain.verdict import Action, Net
 from agent.errors import EngineUnavailable
 from tests.control.rig import Rig
-from tests.control.yard import in_, listed
-from tests.fakes.clock import START
+from tests.control.yard import listed
 
 
 def running(*references: str, **given: object) -> Rig:
@@ -144,107 +143,6 @@ def test_failing_acts_do_not_flood() -> None:
     rig.rest()
     assert [f.event for f in rig.about("bad")] == ["container.action_failed", "container.killed"]
     assert rig.host.live == set()
-
-
-def test_what_ran_and_ended_while_nobody_watched_is_reported() -> None:
-    rig = Rig(trusted=listed("app"), watched_since=in_(10))
-    rig.start("evil", "old", dies_at_once=True)
-    rig.clock.advance(20)
-    rig.start("evil", "new", dies_at_once=True)
-    rig.start("app", "fine", dies_at_once=True)
-    rig.begin()
-    rig.adopt(listed(sequence=2))
-    rig.rest()
-    (finding,) = rig.violations
-    assert finding.container and finding.outcome
-    assert (finding.container.name, finding.event) == ("new", "container.reported")
-    assert finding.outcome.ran_ms is None
-    assert "ended by itself" in finding.summary
-    assert rig.host.names == {"old", "new", "fine"}
-
-
-def test_creation_times_are_listed_in_whole_seconds() -> None:
-    """The bookmark lies between the second as listed and the instant at which it was made."""
-    rig = Rig(trusted=listed("app"), watched_since=in_(10.4))
-    rig.clock.advance(10)
-    rig.start("evil", "bad", dies_at_once=True)
-    rig.begin()
-    assert [f.event for f in rig.about("bad")] == ["container.reported"]
-
-
-def test_what_was_ended_by_us_is_not_reported_again_by_the_next_sweep() -> None:
-    rig = Rig(trusted=listed("app"), standing=False, watched_since=START).begin()
-    rig.start("evil", "bad")
-    rig.rest()
-    for _ in range(3):
-        rig.tick(100.0)
-        rig.drain()
-    assert len(rig.about("bad")) == 1
-
-
-@pytest.mark.parametrize("ran", [True, False])
-def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
-    container_id = rig.create("evil", "bad")
-    if ran:
-        rig.host.start(container_id)
-    rig.host.people_remove(container_id)
-    rig.rest()
-    verdicts = [f.decision.verdict for f in rig.violations if f.decision]
-    assert verdicts == ([Verdict.UNDETERMINED] if ran else [])
-    assert rig.enforcer.book.cases == {}
-
-
-def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
-    rig = Rig(trusted=listed("app"), standing=False)
-    rig.host.readable_files = False
-    rig.begin()
-    container_id = rig.start("evil", "bad")
-    rig.host.hang()
-    rig.drain()
-    rig.host.resume()
-    rig.host.people_remove(container_id)
-    rig.rest()
-    assert [f.event for f in rig.about("bad")] == ["container.undetermined"]
-    assert rig.enforcer.book.cases == {}
-
-
-def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
-    container_id = rig.create("evil", "bad")
-    rig.host.start(container_id)
-    rig.clock.advance(2)
-    rig.host.exit(container_id)
-    rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
-    (finding,) = rig.about("bad")
-    assert finding.outcome
-    assert finding.event == "container.reported"
-    assert round(finding.outcome.ran_ms or 0) == 2000
-    assert rig.host.names == {"bad"}  # what ran is evidence
-
-
-def test_destroyed_while_it_is_looked_at() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
-    rig.image("evil")
-    rig.drain()
-    container_id = rig.create("evil", "bad")
-    rig.step("stream")
-    rig.host.start(container_id)
-    rig.step("job")  # seen running
-    rig.host.people_remove(container_id)
-    rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
-    assert len(rig.about("bad")) == 1
-    assert rig.enforcer.book.cases == {}
-
-
-def test_a_stale_listing_revives_nobody() -> None:
-    rig = Rig(trusted=listed("app"), settings={"keep_killed": False}, standing=False).begin()
-    rig.start("evil", "bad")
-    rig.sweeper.sweep("asked for")
-    rig.step("job")  # listed as running
-    rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
-    assert len(rig.about("bad")) == 1
-    assert rig.enforcer.book.cases == {}
 
 
 def test_a_failed_listing_is_tried_again_soon() -> None:
