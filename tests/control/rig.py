@@ -1,14 +1,12 @@
 """A whole agent without threads: the control loops on a simulated host, each step chosen by tests.
 
-Producers queue as in the daemon, each in its own order: the event stream, the gate, the jobs'
-results. `drain` delivers until nothing is left, in an order that the caller may choose.
+`drain` delivers until nothing is left, in an order that the caller may choose (see delivery.py).
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.control.acts import Acts
 from agent.control.answers import Answers, Memory
@@ -38,35 +36,18 @@ from agent.ports import (
     Settled,
     TrustedList,
 )
-from tests.control.yard import ROOT, Locked, Yard
+from tests.control.delivery import Chooser, Delivery, first_come
+from tests.control.yard import ROOT, Yard
 from tests.domain.build import image
 from tests.fakes.clock import FakeClock
 from tests.fakes.gate import FakeGate
 from tests.fakes.processes import FakeProcesses, MemoryEvidence
 from tests.fakes.sink import FakeSink
 
-T = TypeVar("T")
-
 UP = "stream up"
 LIMITS = BrakeLimits(kills=10, seconds=60.0, share=0.5)
 FIGHT = FightLimits(heals=3, seconds=60.0)
 LOOK_SECONDS = 60.0  # between two looks at all layers
-PRODUCERS = ("stream", "gate", "result", "job")
-Chooser = Callable[[Sequence[str]], str]
-
-
-def first_come(ready: Sequence[str]) -> str:
-    """Whatever is first of stream, gate, results, jobs."""
-    return ready[0]
-
-
-@dataclass(slots=True)
-class Job:
-    """Slow work that was asked for. One that is `stuck` is never run."""
-
-    run: Callable[[], Any]
-    then: Callable[[Any], None]
-    stuck: bool = False
 
 
 @dataclass(slots=True)
@@ -86,13 +67,10 @@ class Rig:
     host: Yard = field(default_factory=Yard)
     remembered: list[TrustedList] = field(default_factory=list)
     sink: FakeSink = field(default_factory=FakeSink)
-    stream: deque[EngineEvent | str] = field(default_factory=deque)
-    gate_said: deque[GateMessage] = field(default_factory=deque)
-    results: deque[Callable[[], None]] = field(default_factory=deque)
-    jobs: list[Job] = field(default_factory=list)
     memory: Memory = field(default_factory=Memory)
     _serial: int = 0
     _connected: bool = False
+    post: Delivery = field(init=False)
     gate: FakeGate = field(init=False)
     processes: FakeProcesses = field(init=False)
     evidence: MemoryEvidence = field(init=False)
@@ -105,13 +83,20 @@ class Rig:
     def __post_init__(self) -> None:
         policy = self._policy()
         freeze = self.mode is Mode.ENFORCE and Net.GATE in policy.nets
+        self.post = Delivery(
+            self.host,
+            self.clock,
+            on_stream=self._handle_stream,
+            on_gate=self._handle_gate,
+            notice=self._notice,
+        )
         self.gate = FakeGate(
-            self.host, self.gate_said.append, freeze=freeze, on_timeout=self.on_timeout
+            self.host, self.post.gate_said.append, freeze=freeze, on_timeout=self.on_timeout
         )
         self.processes, self.evidence = FakeProcesses(self.host), MemoryEvidence()
         acts = Acts(self.host, self.processes, self.evidence, self.clock, policy.allow_derived)
         composer = Composer(policy, self.clock, self._new_id)
-        tools = Tools(acts, self.gate, self.processes, self, self.clock, composer, self._emit)
+        tools = Tools(acts, self.gate, self.processes, self.post, self.clock, composer, self._emit)
         self.enforcer = Enforcer(policy, tools, Brake(self.limits))
         self.sweeper = Sweeper(self.enforcer, watched_since=self.watched_since)
         self.lists = ListKeeper(
@@ -129,7 +114,7 @@ class Rig:
             mend=self.mode is Mode.ENFORCE,
             limits=FIGHT,
             period=LOOK_SECONDS,
-            work=self,
+            work=self.post,
             clock=self.clock,
             composer=composer,
             emit=self._emit,
@@ -164,19 +149,19 @@ class Rig:
     def connect(self, since_ns: int | None = None) -> None:
         """The event stream opens; replayed from `since_ns` (inclusive)."""
         self._connected = True
-        self.stream.append(UP)
+        self.post.stream.append(UP)
         if since_ns is not None:
-            self.stream.extend(e for e in self.host.hub.memory if e.time_ns >= since_ns)
+            self.post.stream.extend(e for e in self.host.hub.memory if e.time_ns >= since_ns)
 
     def disconnect(self) -> None:
         """The event stream ends; what happens from now on is missed."""
         if self._connected:
             self._connected = False
-            self.stream.append("the engine closed the event stream")
+            self.post.stream.append("the engine closed the event stream")
 
     def say(self, note: str) -> None:
         """The stream says something of itself."""
-        self.stream.append(EngineEvent(STREAM, note, "", 0))
+        self.post.stream.append(EngineEvent(STREAM, note, "", 0))
 
     def adopt(self, trusted: TrustedList | DockwardenError) -> None:
         """The list's file changed."""
@@ -195,36 +180,15 @@ class Rig:
 
     def ready(self) -> list[str]:
         """The producers that have something."""
-        self.gate.notice_ends()
-        waiting = (self.stream, self.gate_said, self.results, self._open_jobs())
-        return [name for name, queue in zip(PRODUCERS, waiting, strict=True) if queue]
+        return self.post.ready()
 
     def step(self, producer: str, number: int = 0) -> bool:
-        """Deliver the next message of a producer, or run one of the open jobs; False when that
-        job waits for a lock of the engine."""
-        match producer:
-            case "stream":
-                self._handle_stream(self.stream.popleft())
-            case "gate":
-                self._handle_gate(self.gate_said.popleft())
-            case "result":
-                self.results.popleft()()
-            case "job":
-                jobs = self._open_jobs()
-                return self._run(jobs[number % len(jobs)])
-        return True
+        """Deliver one message, or run one job (see `Delivery.step`)."""
+        return self.post.step(producer, number)
 
     def drain(self, choose: Chooser = first_come) -> "Rig":
         """Deliver everything, and all that comes of it."""
-        locked = 0
-        while ready := self.ready():
-            jobs = len(self._open_jobs())
-            if ready == ["job"] and locked >= jobs:
-                self.host.impatient = True  # nobody else moves: the engine's time limit is reached
-            chosen = choose(ready)
-            moved = self.step(chosen, locked if chosen == "job" else 0)
-            locked = 0 if moved else locked + 1
-            self.host.impatient = False
+        self.post.drain(choose)
         return self
 
     def rest(self, choose: Chooser = first_come) -> "Rig":
@@ -300,35 +264,9 @@ class Rig:
 
     # Inside
 
-    def submit(
-        self,
-        job: Callable[[], T],
-        then: Callable[[T | DockwardenError], None],
-        *,
-        urgent: bool = False,  # noqa: ARG002 - here the test says what is run first
-    ) -> None:
-        """`Work` of the loop: the job waits until it is chosen."""
-        self.jobs.append(Job(job, then))
-
-    def _open_jobs(self) -> list[Job]:
-        return [job for job in self.jobs if not job.stuck]
-
-    def _run(self, job: Job) -> bool:
-        result: Any
-        self.clock.advance(0.001)
-        try:
-            result = job.run()
-        except Locked:
-            return False
-        except DockwardenError as error:
-            result = error
-        self.jobs.remove(job)
-        self.results.append(lambda: job.then(result))
-        return True
-
     def _heard(self, event: EngineEvent) -> None:
         if self._connected:
-            self.stream.append(event)
+            self.post.stream.append(event)
 
     def _handle_stream(self, message: EngineEvent | str) -> None:
         if message == UP:
@@ -349,6 +287,9 @@ class Rig:
                 self.enforcer.gatehouse.on_settled(message)
             case GateState():
                 self.enforcer.gatehouse.on_gate_state(message)
+
+    def _notice(self) -> None:
+        self.gate.notice_ends()
 
     def _load(self) -> TrustedList:
         if self.trusted is None:

@@ -181,7 +181,7 @@ def test_an_engine_that_never_answered_is_no_alarm_but_degraded() -> None:
     rig = Rig(trusted=listed("app"))
     rig.host.crash()
     rig.lists.load_first()
-    rig.stream.append(str(EngineUnavailable("no socket")))
+    rig.post.stream.append(str(EngineUnavailable("no socket")))
     rig.drain()
     assert rig.events_of(Kind.ALARM) == []
     assert "no socket" in rig.answers().degraded()

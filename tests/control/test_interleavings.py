@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from agent.control.brake import BrakeLimits
 from agent.domain.verdict import Mode
-from tests.control.rig import PRODUCERS, Rig
+from tests.control.delivery import PRODUCERS
+from tests.control.rig import Rig
 from tests.control.yard import Yard, listed
 
 APPROVED, UNAPPROVED = ("app", "db"), ("evil", "worse")

@@ -38,7 +38,7 @@ def test_a_new_list_holds_for_containers_being_looked_up() -> None:
     rig.step("job")  # looked up, not yet judged
     rig.adopt(listed("new", sequence=2))
     rig.step("job")
-    rig.results.rotate(1)
+    rig.post.results.rotate(1)
     rig.drain()
     rig.host.start(container_id)
     rig.rest()

@@ -29,7 +29,7 @@ class Street:
         parts = self.rig.enforcer.tools
         self.neighbours = Neighbours(
             self._find,
-            work=self.rig,
+            work=self.rig.post,
             clock=self.rig.clock,
             composer=parts.composer,
             emit=parts.emit,

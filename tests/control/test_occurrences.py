@@ -106,7 +106,7 @@ def test_a_stuck_action_delays_nobody_else() -> None:
     rig.start("evil", "stuck")
     while not any(case.acting for case in rig.enforcer.book.cases.values()):
         rig.step(rig.ready()[0])
-    for job in rig.jobs:
+    for job in rig.post.jobs:
         job.stuck = True  # it never returns
     rig.run("evil", "bad")
     rig.run("app", "web")
@@ -115,7 +115,7 @@ def test_a_stuck_action_delays_nobody_else() -> None:
     assert rig.host.ran == {"stuck", "web"}
     assert len(rig.about("bad")) == 1
     assert len(rig.about("stuck")) == 0
-    for job in rig.jobs:
+    for job in rig.post.jobs:
         job.stuck = False
     rig.rest()
     assert len(rig.about("stuck")) == 1

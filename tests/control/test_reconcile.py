@@ -6,6 +6,7 @@ import pytest
 
 from agent.control.answers import REMEMBERED
 from agent.control.layer_state import LONGEST_TRUCE, Fight, FightLimits
+from agent.control.turned_away import TurnedAway
 from agent.control.verbs import Verbs
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
@@ -49,7 +50,8 @@ def walled(**options: Any) -> tuple[Rig, FakeFirewall]:
         if isinstance(message, Disturbance):
             rigs[0].reconciler.disturbed("firewall", message.culprit)
         else:
-            rigs[0].reconciler.refused(message)
+            tools = rigs[0].enforcer.tools
+            TurnedAway(tools.clock, tools.composer, tools.emit).refused(message)
 
     firewall = FakeFirewall(sink)
 
@@ -443,7 +445,7 @@ def test_a_restore_waits_for_what_is_being_done() -> None:
     rows: list[Any] = []
     rig.reconciler.restore(rows.extend)
     rig.reconciler.restore(rows.extend)
-    assert len(rig.jobs) == 1, "the look; no restore beside it"
+    assert len(rig.post.jobs) == 1, "the look; no restore beside it"
     rig.drain()
     assert layer.state == "before"
     assert len(rows) == 2, "both who asked are told"
