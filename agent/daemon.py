@@ -33,6 +33,7 @@ from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
 from agent.control.loop import Loop
 from agent.control.record import Kept
 from agent.control.sweep import Sweeper
+from agent.control.turned_away import TurnedAway
 from agent.control.verbs import Verbs
 from agent.domain.decision import in_force
 from agent.domain.errors import DockwardenError
@@ -52,6 +53,8 @@ log = get_logger(__name__)
 # of their own, so that no number of slow removals delays a judgement.
 WORKERS = 8
 LOOKERS = 4
+FIRST_SECONDS = 2.0  # how long the start waits for the engine
+USUAL_ROOT = "/var/lib/docker"  # dockerd's default
 SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
@@ -111,6 +114,7 @@ class Daemon:
         self.memory = Memory()
         self.lockdown = lockdown(config, self.loop.post)
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
+        self.turned_away = TurnedAway(self.clock, composer, self._emit)
         self.neighbours = wiring.neighbours(config, tools)
         self._follower = Follower(
             DockerEvents(config.engine.socket),
@@ -120,8 +124,11 @@ class Daemon:
         )
 
     def _engine_info(self) -> EngineInfo | None:
+        """What the engine says now; the gate must not wait long for one that hangs."""
+        config = self.config.engine
+        quick = DockerEngine(config.socket, timeout=min(FIRST_SECONDS, config.timeout_seconds))
         try:
-            info = self.engine.info()
+            info = quick.info()
         except EngineUnavailable as error:
             log.warning("engine.not_reached", error=str(error))
             return None
@@ -129,8 +136,11 @@ class Daemon:
         return info
 
     def _known_root(self) -> str:
-        """Where the engine kept its containers when it was last seen."""
-        return self._root_file.read_text() if self._root_file.exists() else ""
+        """Where the engine kept its containers when it was last seen, or where they usually are:
+        those that start with the engine, before it answers, must be known, too."""
+        if self._root_file.exists():
+            return self._root_file.read_text()
+        return USUAL_ROOT if Path(USUAL_ROOT).is_dir() else ""
 
     def _keep_root(self, root: str) -> None:
         write_file(self._root_file, root.encode(), mode=0o600)
@@ -231,7 +241,7 @@ class Daemon:
             case StreamDown(reason):
                 self.connection.down(reason)
             case Refusal():
-                self.reconciler.refused(message)
+                self.turned_away.refused(message)
             case Disturbance(culprit):
                 self.reconciler.disturbed("firewall", culprit)
 
@@ -240,6 +250,7 @@ class Daemon:
         self.sweeper.tick()
         self.lists.tick()
         self.reconciler.tick()
+        self.turned_away.tick()
         self.neighbours.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
             self._asleep = self.clock.asleep()

@@ -5,7 +5,6 @@ no file and no firewall.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from agent.control.compose import Composer
@@ -13,7 +12,7 @@ from agent.control.layer_state import Cause, Fight, FightLimits, LayerState
 from agent.control.loop import Work
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
-from agent.domain.lockdown import Drift, Refusal
+from agent.domain.lockdown import Drift
 from agent.ports import Clock, Layer
 
 Rows = list[dict[str, Any]]
@@ -82,25 +81,6 @@ class Reconciler:
         if mended:
             self._count(state, state.cause)
         self.check([name])
-
-    def refused(self, refusal: Refusal) -> None:
-        """The firewall turned somebody away."""
-        what = refusal.registry or refusal.destination or "an address that is not allowed"
-        who = "The engine" if refusal.source == "engine" else refusal.source
-        packets = "1 packet" if refusal.count == 1 else f"{refusal.count} packets"
-        notice = self._composer.notice(
-            "egress.refused",
-            f"{who or 'Something on this host'} tried to reach {what} and was refused ({packets}).",
-            registry=refusal.registry,
-            destination=refusal.destination,
-            source=refusal.source,
-            count=str(refusal.count),
-        )
-        step = (
-            "Pull by the short name: it comes from the private registry. A service that engines "
-            "need is allowed by [egress] allow."
-        )
-        self._emit(replace(notice, next_step=step))
 
     # Restoring.
 
