@@ -128,7 +128,8 @@ class Daemon:
         config = self.config.engine
         quick = DockerEngine(config.socket, timeout=min(FIRST_SECONDS, config.timeout_seconds))
         try:
-            info = quick.info()
+            quick.info()
+            info = self.engine.info()  # it learns from the answer
         except EngineUnavailable as error:
             log.warning("engine.not_reached", error=str(error))
             return None
