@@ -28,7 +28,7 @@ class Ways:
 
         self._host = host
         self._docker = docker.DockerClient(
-            f"unix://{host.docker_socket}", version="auto", timeout=_LONGEST_S
+            f"unix://{host.docker_socket}", version="auto", timeout=int(_LONGEST_S)
         )
         self._of_thread = threading.local()
         self.by_name: Mapping[str, Start] = {
