@@ -44,6 +44,8 @@ class Case:
     braked: bool = False
     started_ns: int | None = None
     ran_ns: int | None = 0  # how long the occurrence's runs before this one took; None: unknown
+    began_ns: int | None = None  # when its last run started, also after its end
+    before_ns: int | None = 0  # as ran_ns, when that run started
     ended: bool = False  # a run of it is over
     has_run: bool = False  # ever: it may hold data that somebody wants
     concluded_ns: int | None = None  # up to when (as started_ns) its runs are dealt with
@@ -95,6 +97,7 @@ class Case:
         if not self._occurs_again() and self.started_ns is not None:
             self.ran_ns = None  # the end of the run before was missed
         self.ended, self.has_run = False, True
+        self.began_ns, self.before_ns = time_ns, self.ran_ns
         self.moved(ContainerState.RUNNING)
         self.started_ns = time_ns
 

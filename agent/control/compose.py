@@ -111,15 +111,22 @@ class Composer:
         """
         if case.ran_ns is None:
             return None
+        killed_ns = self._until_death(case, deed)
         if case.started_ns is not None:
-            if deed.gone_ns is None:
-                return None
-            return _ms(case.ran_ns + max(deed.gone_ns - case.started_ns, 1))
+            return None if killed_ns is None else _ms(killed_ns)
         if case.ran:
-            return _ms(case.ran_ns)
+            return _ms(case.ran_ns if killed_ns is None else min(case.ran_ns, killed_ns))
         if case.container is not None and case.container.state.is_live and not case.caught_at_gate:
             return None
         return 0.0
+
+    @staticmethod
+    def _until_death(case: Case, deed: Deed) -> int | None:
+        """How long its runs took, by when its last process was seen to be gone: the engine's own
+        word comes later, after it is done with the start."""
+        if deed.gone_ns is None or case.began_ns is None or case.before_ns is None:
+            return None
+        return case.before_ns + max(deed.gone_ns - case.began_ns, 1)
 
     @staticmethod
     def _net(case: Case, ran_ms: float | None) -> Net:

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.control.acts import Deed
+from agent.control.case import Sentence
 from agent.control.coalesce import Coalescer
 from agent.domain.identity import ContainerState
 from agent.domain.verdict import Action, Mode, Net, Verdict
@@ -154,3 +156,18 @@ def test_the_coalescer_forgets_the_longest_quiet_series_first() -> None:
         coalescer.number((key,), str(number), now=float(number))
     assert coalescer.number(("a",), "new", now=5.0) == ("0", 3)
     assert coalescer.number(("b",), "new", now=5.0) == ("new", 1)
+
+
+def test_a_late_word_of_the_engine_does_not_lengthen_a_run() -> None:
+    """The engine tells of a death only once it is done with the start."""
+    rig = Rig(trusted=listed("app")).begin()
+    container_id = rig.run("app", "one")
+    case = rig.enforcer.book.cases[container_id]
+    assert case.decision
+    case.started(1_000_000_000)
+    case.acting = True
+    case.died(1_130_000_000)
+    deed = Deed(Action.KILL, gone_ns=1_006_000_000, took_ms=1.0)
+    finding = rig.enforcer.tools.composer.done(case, Sentence("id", case.decision), deed)
+    assert finding.outcome
+    assert finding.outcome.ran_ms == 6.0
