@@ -1,0 +1,32 @@
+"""What the control loops ask of the outside world, in the domain's own terms."""
+
+from agent.ports.clock import Clock
+from agent.ports.engine import STREAM, Engine, EngineEvent, EngineInfo, EventStream, StreamNote
+from agent.ports.gate import Birth, Gate, GateMessage, GateState, Processes, Ruling, Settled
+from agent.ports.lists import AllowlistSource, TrustedList
+from agent.ports.lockdown import FileWatch, Layer
+from agent.ports.records import Bookmark, EvidenceStore, FindingSink
+
+__all__ = [
+    "STREAM",
+    "AllowlistSource",
+    "Birth",
+    "Bookmark",
+    "Clock",
+    "Engine",
+    "EngineEvent",
+    "EngineInfo",
+    "EventStream",
+    "EvidenceStore",
+    "FileWatch",
+    "FindingSink",
+    "Gate",
+    "GateMessage",
+    "GateState",
+    "Layer",
+    "Processes",
+    "Ruling",
+    "Settled",
+    "StreamNote",
+    "TrustedList",
+]
