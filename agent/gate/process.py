@@ -21,6 +21,7 @@ from agent.gate.tree import Tree
 from agent.gate.ward import Ward
 
 SECOND = 1000 * MS
+BEAT = 2 * SECOND  # between two signs of life; the agent waits 5 s for one
 _LAST_WORDS = 3 * SECOND  # after the agent's end, for what has to be killed
 _RETRY = 10 * SECOND
 
@@ -112,10 +113,10 @@ class GateProcess:
         due = self._holds.step(now)
         if self._started:
             self._tell_state()
-        if now - self._spoke >= SECOND:
+        if now - self._spoke >= BEAT:
             self._spoke = now
             self._channel.say("ping")
-        wait = SECOND if due is None else min(max(due - now, 0), SECOND)
+        wait = BEAT if due is None else min(max(due - now, 0), SECOND)
         return -(-wait // MS)
 
     def _tell_state(self) -> None:
