@@ -112,7 +112,7 @@ class Daemon:
             self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
         )
         self.memory = Memory()
-        self.lockdown = lockdown(config, self.loop.post)
+        self.lockdown = lockdown(config, self.loop.post, crashed=self.loop.crash)
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
         self.turned_away = TurnedAway(self.clock, composer, self._emit)
         self.neighbours = wiring.neighbours(config, tools)

@@ -46,6 +46,7 @@ def lockdown(
     config: Config,
     sink: Callable[[Refusal | Disturbance], None] = lambda _message: None,
     *,
+    crashed: Callable[[BaseException], None] | None = None,
     to_restore: bool = False,
 ) -> Lockdown:
     """The layers that the configuration asks for; none while no mirror is set.
@@ -65,12 +66,16 @@ def lockdown(
         ca_file = config.registry.ca_file
         layers.append(ImageFilesLayer(lambda: tool_files(mirror, ca_file), backups))
     if "firewall" in wanted:
-        firewall = _firewall(config, sink)
+        firewall = _firewall(config, sink, crashed)
         layers.append(firewall)
     return Lockdown(tuple(layers), firewall)
 
 
-def _firewall(config: Config, sink: Callable[[Refusal | Disturbance], None]) -> EgressFirewall:
+def _firewall(
+    config: Config,
+    sink: Callable[[Refusal | Disturbance], None],
+    crashed: Callable[[BaseException], None] | None,
+) -> EgressFirewall:
     engine = DockerEngine(config.engine.socket, timeout=ENGINE_SECONDS)
     settings = EgressSettings(
         config.registry.mirror,
@@ -80,5 +85,9 @@ def _firewall(config: Config, sink: Callable[[Refusal | Disturbance], None]) -> 
         devices=engine.macvlan_parents,
     )
     return EgressFirewall(
-        sink, settings=settings, clock=SystemClock(), container_at=engine.container_at
+        sink,
+        settings=settings,
+        clock=SystemClock(),
+        container_at=engine.container_at,
+        crashed=crashed,
     )
