@@ -188,11 +188,15 @@ class EngineConfigLayer:
         return (*undone, *(Difference("engine", word) for word in words))
 
     def _reloaded(self, back: Return) -> list[str]:
-        """Put the file back such that the engine follows; what it did not follow, in words."""
+        """Put the file back such that the engine follows; what it did not follow, in words.
+
+        The step between is taken even where the engine says already what it should: a reload
+        that somebody who was killed had asked for may still be on its way.
+        """
         target = back.target.data
         neutral = neutralized(back.record.merge, target)
         words: list[str] = []
-        if neutral is not None and not self._says(neutral):
+        if neutral is not None:
             back = self._between(back, neutral)
             words = self._follow(neutral)
         unchanged = back.state.data == target

@@ -1,7 +1,7 @@
 """The engine that runs: reload, validation and its own word, through its socket.
 
-Its one question (`GET /info`) is asked in HTTP/1.0, whose answer is not cut into chunks: Python's
-own client weighs 3 MiB.
+Its questions are asked in HTTP/1.0, whose answers are not cut into chunks: Python's own client
+weighs 3 MiB.
 """
 
 import json
@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ DEFAULT_FILE = "/etc/docker/daemon.json"
 _POLL_S = 0.02
 _LARGEST = 16 << 20  # bytes of an answer
 _VALIDATE_S = 30.0
+_RELOADS = "%7B%22type%22%3A%5B%22daemon%22%5D%2C%22event%22%3A%5B%22reload%22%5D%7D"
 _SYSTEMDS = ("NOTIFY_", "LISTEN_", "WATCHDOG_")  # not meant for a second process
 
 
@@ -76,8 +78,9 @@ class RunningEngine:
         return EngineWord(tuple(map(str, mirrors)), info.get("LiveRestoreEnabled") is True)
 
     def reload(self, wanted: EngineWord) -> bool:
-        """Make it read its file, and wait until its word is `wanted`; False when that does not
-        come. A failed reload emits no event and changes nothing, so its word is asked for.
+        """Make it read its file, and wait until it did and its word is `wanted`; False when that
+        does not come. A failed reload emits no event and changes nothing. Its word alone would
+        not do: it may be right already, and an earlier reload on its way make it wrong.
         Raises `LayerFailed` when it cannot be told, `EngineUnavailable` when it is silent."""
         import psutil
 
@@ -87,6 +90,7 @@ class RunningEngine:
                 f"no dockerd process was found behind {self._socket}",
                 hint="let it read its file: systemctl reload docker",
             )
+        before = self._last_reload()
         try:
             process.send_signal(signal.SIGHUP)  # checks that the pid was not given to another
         except psutil.Error as error:
@@ -95,7 +99,7 @@ class RunningEngine:
                 hint="the agent needs CAP_KILL; or: systemctl reload docker",
             ) from error
         end = time.monotonic() + self._timeout
-        while self.word() != wanted:
+        while self._last_reload() <= before or self.word() != wanted:
             if time.monotonic() > end:
                 return False
             time.sleep(_POLL_S)
@@ -148,20 +152,38 @@ class RunningEngine:
             raise
         return connection
 
+    def _last_reload(self) -> int:
+        """When its last reload came to its end, in its own nanoseconds; 0: none that it knows."""
+        now = datetime.fromisoformat(str(self._info().get("SystemTime"))).timestamp()
+        lines = self._ask(f"/events?since=1&until={now:.9f}&filters={_RELOADS}").splitlines()
+        return max((json.loads(line)["timeNano"] for line in lines), default=0)
+
     def _info(self) -> dict[str, Any]:
+        content = json.loads(self._ask("/info"))
+        if not isinstance(content, dict):
+            raise EngineUnavailable(
+                f"{self._socket} answers /info with {content!r:.60}",
+                hint="see: journalctl -u docker",
+            )
+        return content
+
+    def _ask(self, path: str) -> bytes:
+        """The answer to one question, as JSON that was read once."""
         try:
             with self._connected() as connection:
-                connection.sendall(b"GET /info HTTP/1.0\r\nHost: docker\r\n\r\n")
+                connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
                 with connection.makefile("rb") as stream:
                     head, _, body = stream.read(_LARGEST).partition(b"\r\n\r\n")
-            content = json.loads(body) if b" 200 " in head.partition(b"\r\n")[0] else None
+            for line in body.splitlines():
+                json.loads(line)
         except (OSError, ValueError) as error:
             raise EngineUnavailable(
                 f"{self._socket} does not answer: {error}",
                 hint="is the engine running? See: systemctl status docker",
             ) from error
-        if not isinstance(content, dict):
+        if b" 200 " not in head.partition(b"\r\n")[0]:
             raise EngineUnavailable(
-                f"{self._socket} answers /info with {head[:60]!r}", hint="see: journalctl -u docker"
+                f"{self._socket} answers {path} with {head[:60]!r}",
+                hint="see: journalctl -u docker",
             )
-        return content
+        return body
