@@ -117,7 +117,7 @@ class ScopeList:
     count: int
     state: str
     contact: str = ""
-    constraints: Constraints = Constraints()
+    constraints: Constraints = field(default_factory=Constraints)
     waivers: tuple[Waiver, ...] = ()
     policy: StalePolicy | None = None
     approvals: tuple[SignedApproval, ...] = ()
