@@ -13,8 +13,8 @@ def link(
     *,
     epoch: str,
     sequence: int,
-    id: str,  # noqa: A002 - the attribute's name in CloudEvents
-    type: str,  # noqa: A002 - the attribute's name in CloudEvents
+    id: str,
+    type: str,
     time: str,
     data: bytes,
     count: int = 1,

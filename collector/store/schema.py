@@ -144,7 +144,7 @@ gaps = Table(
     _text("after_prevhash"),  # what the record after it names as its last one's hash
     _at("noticed_at"),
     _text("detail"),
-    Index("ix_gaps_host_id", "host_id", "epoch"),
+    Index("ix_gaps_host_id", "host_id", "epoch", "first"),
 )
 
 inventory = Table(
