@@ -4,12 +4,12 @@ import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from agent.config.values import FILE_SCHEME, LAYERS
+from agent.config.values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
 from agent.domain.verdict import Net
@@ -18,6 +18,8 @@ from agent.domain.verdict import Net
 LONGEST_SOCKET_PATH = 103
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_WORD = r"[a-z0-9]+(?:[_-][a-z0-9]+)*"
+_SCOPE = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,3}}")  # as agent.domain.document has it
 _SERVICE = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{{1,5}})(?:/(?:tcp|udp))?"
 )
@@ -34,9 +36,40 @@ def _absolute(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    if not text.startswith(FILE_SCHEME):
-        raise _wrong("is no known kind of source")
-    return FILE_SCHEME + _absolute(text.removeprefix(FILE_SCHEME))
+    if text.startswith(WEB_SCHEMES):
+        return _repository(text)
+    for scheme in (FILE_SCHEME, FOLDER_SCHEME):
+        if text.startswith(f"{scheme}//"):
+            raise _wrong("is no path of a file or folder: one slash begins it")
+        if text.startswith(scheme):
+            return scheme + _absolute(text.removeprefix(scheme))
+    raise _wrong("is no known kind of source")
+
+
+def _repository(text: str) -> str:
+    parts = _web(text)
+    if parts.query or parts.fragment:
+        raise _wrong("has a query or a fragment, below which no files can be found")
+    if parts.username or parts.password:
+        raise _wrong("holds credentials: a list that is signed may be read by all")
+    return text.rstrip("/")
+
+
+def _web(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _wrong("has no valid host or port") from error
+    if not parts.hostname or not text.isascii() or not text.isprintable() or " " in text:
+        raise _wrong("is no address of a web server")
+    return parts
+
+
+def _scope(text: str) -> str:
+    if text and not _SCOPE.fullmatch(text):
+        raise _wrong("is no scope")
+    return text
 
 
 def _digest(value: object) -> Digest:
@@ -125,6 +158,8 @@ Flag = Annotated[bool, Strict()]
 Path = Annotated[str, AfterValidator(_absolute)]
 SocketPath = Annotated[str, AfterValidator(_socket)]
 ListSource = Annotated[str, AfterValidator(_source)]
+Scope = Annotated[str, AfterValidator(_scope)]
+OptionalPath = Annotated[str, AfterValidator(lambda text: _absolute(text) if text else text)]
 Line = Annotated[str, AfterValidator(_line)]
 Text = Annotated[str, AfterValidator(_text)]
 ContentDigest = Annotated[Digest, BeforeValidator(_digest)]

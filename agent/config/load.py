@@ -61,6 +61,7 @@ def load(inputs: Inputs) -> Loaded:
     origins, secret = _origins(layers, trees)
     config = _config(_merge(trees)) if not problems else Config()
     problems += _duplicates(config, origins)
+    problems += _scopeless(config, origins)
     if problems:
         told = list(dict.fromkeys(problems))  # a folder's fault is found with each of its files
         raise ConfigInvalid(told, hint="correct these, then run: dockwarden config validate")
@@ -158,6 +159,18 @@ def _origins(
     for layer, tree in zip(layers, trees, strict=True):
         visit(layer, tree, ())
     return origins, frozenset(p for p, s in sources.items() if s is Source.CREDENTIAL)
+
+
+def _scopeless(config: Config, origins: Mapping[KeyPath, str]) -> list[str]:
+    """A signed list says nothing to a host that does not know its place."""
+    allowlist = config.allowlist
+    if not allowlist.signed or allowlist.scope:
+        return []
+    origin = origins.get(("allowlist", "source"), DEFAULT_ORIGIN)
+    return [
+        f'{origin}: [allowlist] source = "{allowlist.source}" is a signed list, but [allowlist]'
+        ' scope is missing; write this host\'s scope, such as scope = "acme.pay.web"'
+    ]
 
 
 def _duplicates(config: Config, origins: Mapping[KeyPath, str]) -> list[str]:

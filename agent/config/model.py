@@ -62,7 +62,17 @@ class EngineTable(Table):
 class AllowlistTable(Table):
     """`[allowlist]`"""
 
-    source: grammar.ListSource = _key(_DEFAULT.allowlist.source, '"file:" and an absolute path')
+    source: grammar.ListSource = _key(
+        _DEFAULT.allowlist.source,
+        '"https://…" or "folder:/…" (a signed repository), or "file:/…" (one unsigned file)',
+    )
+    scope: grammar.Scope = _key(
+        _DEFAULT.allowlist.scope, 'this host\'s scope, such as "acme.pay.web" (one to four names)'
+    )
+    root_file: grammar.Path = _key(_DEFAULT.allowlist.root_file, "an absolute path")
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.allowlist.ca_file, "an absolute path, or empty")
+    poll_seconds: grammar.Seconds = _key(_DEFAULT.allowlist.poll_seconds, _SECONDS)
+    refresh_seconds: grammar.Seconds = _key(_DEFAULT.allowlist.refresh_seconds, _SECONDS)
 
 
 def _action(verdict: Verdict) -> Any:

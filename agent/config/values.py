@@ -7,11 +7,14 @@ process that starts the daemon.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote
 
 from agent.domain.allowlist import Exemption
 from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
 
-FILE_SCHEME = "file:"
+FILE_SCHEME = "file:"  # one JSON file, unsigned
+FOLDER_SCHEME = "folder:"  # a signed repository that was carried here
+WEB_SCHEMES = ("https://", "http://")  # a signed repository behind a web server
 LAYERS = ("daemon.json", "files", "firewall")
 
 
@@ -83,14 +86,34 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class AllowlistConfig:
-    """`[allowlist]`. `source` is `file:` and an absolute path."""
+    """`[allowlist]`. `source` is `file:` and the absolute path of an unsigned list, or a signed
+    repository: an `https://` or `http://` URL, or `folder:` and an absolute path. The other keys
+    are for signed ones; `scope` is this host's own."""
 
     source: str = "file:/etc/dockwarden/allowlist.json"
+    scope: str = ""
+    root_file: str = "/etc/dockwarden/root.json"
+    ca_file: str = ""
+    poll_seconds: float = 60.0
+    refresh_seconds: float = 900.0
+
+    @property
+    def signed(self) -> bool:
+        """Whether the list is a signed repository."""
+        return not self.source.startswith(FILE_SCHEME)
 
     @property
     def path(self) -> str:
-        """The path of a `file:` source."""
-        return self.source.removeprefix(FILE_SCHEME)
+        """The path of a `file:` or a `folder:` source."""
+        return self.source.removeprefix(FILE_SCHEME).removeprefix(FOLDER_SCHEME)
+
+    @property
+    def url(self) -> str:
+        """A signed repository's URL, without a slash at its end."""
+        source = self.source.rstrip("/")
+        if source.startswith(FOLDER_SCHEME):
+            return f"file://{quote(source.removeprefix(FOLDER_SCHEME))}"
+        return source
 
 
 @dataclass(frozen=True, slots=True)
