@@ -15,6 +15,10 @@ class AllowlistRejected(DockwardenError):
     """A list was found but cannot be trusted; the last good one stays in force."""
 
 
+class SyncFailed(DockwardenError):
+    """The signed list could not be fetched or verified; the generation in force stays."""
+
+
 class ConfigInvalid(DockwardenError):
     """The configuration is wrong; `problems` lists every error with file, key and fix."""
 

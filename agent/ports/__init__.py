@@ -3,7 +3,8 @@
 from agent.ports.clock import Clock
 from agent.ports.engine import STREAM, Engine, EngineEvent, EngineInfo, EventStream, StreamNote
 from agent.ports.gate import Birth, Gate, GateMessage, GateState, Processes, Ruling, Settled
-from agent.ports.lists import AllowlistSource, TrustedList
+from agent.ports.glass import BreakGlassStore, TokenVerifier
+from agent.ports.lists import AllowlistSource, ListRepository, TrustedList
 from agent.ports.lockdown import FileWatch, Layer
 from agent.ports.records import Bookmark, EvidenceStore, FindingSink
 
@@ -12,6 +13,7 @@ __all__ = [
     "AllowlistSource",
     "Birth",
     "Bookmark",
+    "BreakGlassStore",
     "Clock",
     "Engine",
     "EngineEvent",
@@ -24,9 +26,11 @@ __all__ = [
     "GateMessage",
     "GateState",
     "Layer",
+    "ListRepository",
     "Processes",
     "Ruling",
     "Settled",
     "StreamNote",
+    "TokenVerifier",
     "TrustedList",
 ]

@@ -1,0 +1,268 @@
+"""Keeps the signed list up to date: looks for changes, has them fetched, says when it grows old.
+
+What it must not know: how a repository is asked and verified. Runs on the loop's thread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agent.control.compose import Composer
+from agent.control.enforce import Enforcer
+from agent.control.freshness import Freshness, Standing, instant, standing
+from agent.control.lists import ListKeeper
+from agent.control.sweep import Sweeper
+from agent.domain.errors import DockwardenError
+from agent.domain.finding import Kind
+from agent.errors import SyncFailed
+from agent.log import get_logger
+from agent.ports import ListRepository
+from agent.sync.request import Answer
+
+log = get_logger(__name__)
+
+JITTER = 0.2  # hosts that were started together must not ask together
+SOONEST = 1.0  # s between two attempts, however the dice fall
+TOLD = 32  # different failures of one outage that are reported; the log has all
+
+Told = Callable[[Answer | DockwardenError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """Seconds between two looks for a change, and between two full syncs."""
+
+    poll: float = 60.0
+    refresh: float = 900.0
+
+
+class Syncer:
+    """One sync at a time; `spread(low, high)` draws a number between the two."""
+
+    def __init__(
+        self,
+        repository: ListRepository,
+        lists: ListKeeper,
+        enforcer: Enforcer,
+        sweeper: Sweeper,
+        *,
+        periods: Periods,
+        spread: Callable[[float, float], float],
+    ) -> None:
+        self._repository, self._lists = repository, lists
+        self._enforcer, self._sweeper = enforcer, sweeper
+        self._periods, self._spread = periods, spread
+        self._busy = False
+        self._again = False
+        self._waiting: list[Told] = []
+        self._next_poll = self._next_sync = 0.0
+        self._failures = 0
+        self._generation = 0  # whose list was asked for last
+        self._told: set[str] = set()
+        self._standing: Standing | None = None
+        self.answer: Answer | None = None
+        self.synced_at: datetime | None = None
+        self.error = ""
+
+    def start(self) -> None:
+        """Take up what the list keeper loaded first, without any network; the first tick syncs."""
+        self._take_up(self._repository.in_force())
+        self._generation = self.answer.generation if self.answer else 0
+        self._look_at_age()
+
+    def tick(self) -> None:
+        """Do what is due."""
+        self._look_at_age()
+        now = self._clock.monotonic()
+        if self._busy:
+            return
+        if now >= self._next_sync:
+            self.sync()
+        elif now >= self._next_poll:
+            self._busy = True
+            self._enforcer.tools.work.submit(self._repository.changed, self._polled)
+
+    def sync(self, then: Told | None = None) -> None:
+        """Sync now, or once more after the one that is under way: what was published after that
+        began must not be missed. `then` gets what came of it."""
+        if then is not None:
+            self._waiting.append(then)
+        if self._busy:
+            self._again = True
+            return
+        self._busy, self._again = True, False
+        waiting, self._waiting = self._waiting, []
+        now = self._enforcer.judge.time.now()
+        self._enforcer.tools.work.submit(
+            lambda: self._repository.sync(now), lambda result: self._synced(result, waiting)
+        )
+
+    @property
+    def standing(self) -> Standing | None:
+        """How fresh the list in force is; None without one."""
+        return self._standing
+
+    def status(self) -> dict[str, Any]:
+        """The list's part of `dockwarden status` that only a signed one has."""
+        answer, found = self.answer, self._standing
+        return {
+            "freshness": str(found.freshness) if found else "",
+            "fresh_until": found.ended_at.isoformat() if found else None,
+            "too_stale_at": found.too_stale_at.isoformat() if found else None,
+            "when_too_stale": answer.when_too_stale if answer else "",
+            "closed": bool(found and found.closes),
+            "published_at": (answer.published_at or None) if answer else None,
+            "generation": answer.generation if answer else 0,
+            "synced_at": self.synced_at.isoformat() if self.synced_at else None,
+            "sync_error": self.error,
+            "scopes": [
+                {"scope": s.scope, "sequence": s.sequence, "problem": s.problem}
+                for s in (answer.scopes if answer else ())
+            ],
+        }
+
+    def signers(self, scope: str) -> list[str]:
+        """Whose signatures made this scope's list count."""
+        scopes = self.answer.scopes if self.answer else ()
+        return next((list(each.signers) for each in scopes if each.scope == scope), [])
+
+    def degraded(self) -> list[str]:
+        """Why the list is not as it should be, in words."""
+        reasons = [f"the allowlist was not synced: {self.error}"] if self.error else []
+        found = self._standing
+        if found is not None and found.freshness is not Freshness.FRESH:
+            closed = "; nothing is approved any more" if found.closes else ""
+            since = found.ended_at.isoformat(timespec="seconds")
+            reasons.append(f"the allowlist is {found.freshness} since {since}{closed}")
+        scopes = self.answer.scopes if self.answer else ()
+        reasons += [f"scope {each.scope}: {each.problem}" for each in scopes if each.problem]
+        return reasons
+
+    # Outcomes.
+
+    def _polled(self, changed: bool | DockwardenError) -> None:
+        self._busy = False
+        if isinstance(changed, DockwardenError):
+            log.info("list.not_polled", error=str(changed))
+            self._failures += 1
+            self._next_poll = self._clock.monotonic() + self._backoff()
+        else:
+            self._failures = 0 if not self.error else self._failures
+            self._next_poll = self._clock.monotonic() + self._jittered(self._periods.poll)
+        if changed is True or self._again:
+            self.sync()
+
+    def _synced(self, result: Answer | DockwardenError, waiting: list[Told]) -> None:
+        self._busy = False
+        error: DockwardenError | None = result if isinstance(result, DockwardenError) else None
+        if isinstance(result, Answer):
+            if result.error:
+                error = SyncFailed(result.error, hint=result.hint)
+            self._take_up(self._repository.in_force() if error else result)
+        now = self._clock.monotonic()
+        if error is None:
+            self._succeeded()
+            self._next_poll = now + self._jittered(self._periods.poll)
+            self._next_sync = now + self._jittered(self._periods.refresh)
+        else:
+            self._failed(error)
+            self._next_poll = self._next_sync = now + self._backoff()
+        if self.answer is not None and self.answer.generation != self._generation:
+            self._generation = self.answer.generation
+            self._lists.load()
+        self._look_at_age()
+        for then in waiting:
+            then(result)
+        if self._again:
+            self.sync()
+
+    def _succeeded(self) -> None:
+        self.synced_at = self._clock.now()
+        if self.error:
+            self._emit("list.sync_recovered", "The signed allowlist is synced again.")
+        self._failures, self.error = 0, ""
+        self._told.clear()
+
+    def _failed(self, error: DockwardenError) -> None:
+        self._failures += 1
+        self.error = str(error)
+        log.warning("list.not_synced", error=self.error, failures=self._failures)
+        if self.error in self._told or len(self._told) >= TOLD:
+            return
+        self._told.add(self.error)
+        trusted = self._enforcer.judge.trusted
+        kept = f"Allowlist {trusted.info.sequence} stays in force." if trusted else "None is yet."
+        summary = f"The signed allowlist was not synced: {self.error}. {kept}"
+        self._emit("list.sync_failed", summary, kind=Kind.ALARM)
+
+    def _take_up(self, answer: Answer | None) -> None:
+        """What is in force, and which of its scopes is not as new as it could be."""
+        before = {(s.scope, s.problem) for s in self.answer.scopes} if self.answer else set()
+        self.answer = answer if answer is not None and answer.generation else None
+        published = instant(self.answer.published_at) if self.answer else None
+        for floor in (self._repository.floor(), published):
+            if floor is not None:
+                self._enforcer.judge.time.raise_to(floor)
+        for scope in self.answer.scopes if self.answer else ():
+            if scope.problem and (scope.scope, scope.problem) not in before:
+                summary = (
+                    f"The newest list of {scope.scope} was not adopted: {scope.problem}."
+                    f" Its list {scope.sequence} stays in force; other scopes are not held up."
+                )
+                self._emit("list.scope_rejected", summary, kind=Kind.ALARM, scope=scope.scope)
+
+    # Age.
+
+    def _look_at_age(self) -> None:
+        """Say so, once, when the list grew too old or is fresh again; close if that is asked."""
+        if self.answer is None:
+            return
+        before = self._standing
+        now = standing(self.answer, self._enforcer.judge.time.now())
+        self._standing = now
+        if before is None or before.freshness is not now.freshness:
+            self._tell_age(now, Freshness.FRESH if before is None else before.freshness)
+        closed = now if now.closes else None
+        if (self._enforcer.judge.closed is None) is not (closed is None):
+            self._enforcer.judge.close(closed)
+            self._sweeper.judge_known()
+
+    def _tell_age(self, now: Standing, before: Freshness) -> None:
+        assert self.answer is not None  # only a list that is there has an age
+        ended = f"ended on {now.ended_at.isoformat(sep=' ', timespec='seconds')}"
+        match now.freshness:
+            case Freshness.FRESH if before is not Freshness.FRESH:
+                self._emit("list.fresh_again", "The signed allowlist is fresh again.")
+            case Freshness.STALE if before is Freshness.FRESH:
+                summary = f"The signed allowlist is stale: its timestamp {ended}. It stays in force"
+                summary += f" until {now.too_stale_at.isoformat(sep=' ', timespec='seconds')};"
+                summary += f" then the organization says {self.answer.when_too_stale}."
+                self._emit("list.stale", summary, kind=Kind.ALARM)
+            case Freshness.TOO_STALE:
+                fate = (
+                    "nothing is approved any more"
+                    if now.closes
+                    else "the last good list is held in force"
+                )
+                summary = f"The signed allowlist is too stale: its timestamp {ended}. By the"
+                summary += f" organization's policy {fate}."
+                self._emit("list.too_stale", summary, kind=Kind.ALARM)
+
+    # Small parts.
+
+    @property
+    def _clock(self) -> Any:
+        return self._enforcer.tools.clock
+
+    def _emit(self, event: str, summary: str, *, kind: Kind = Kind.NOTICE, **details: str) -> None:
+        composer: Composer = self._enforcer.tools.composer
+        self._enforcer.tools.emit(composer.notice(event, summary, kind=kind, **details))
+
+    def _jittered(self, period: float) -> float:
+        return period * self._spread(1 - JITTER, 1 + JITTER)
+
+    def _backoff(self) -> float:
+        """Exponential with full jitter, so that a server that comes back is not trampled."""
+        longest = min(self._periods.refresh, self._periods.poll * 2.0 ** min(self._failures, 16))
+        return max(SOONEST, self._spread(0.0, longest))
