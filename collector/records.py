@@ -78,8 +78,8 @@ class Inventory(Struct, frozen=True):
 class Drops(Struct, frozen=True):
     """What a host says it lost: sequence ranges (inclusive) of one epoch."""
 
+    row: Row
     reason: str
-    count: int
     epoch: str
     ranges: tuple[tuple[int, int], ...]
 

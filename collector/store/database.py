@@ -73,7 +73,7 @@ class Database:
         Raises `StoreUnavailable`; then nothing was changed, unless the commit itself failed.
         """
         with _told(), self.engine.connect() as connection:
-            connection = connection.execution_options(**{_WRITES: True})
+            connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 yield connection
 

@@ -151,7 +151,7 @@ inventory = Table(
     "inventory",
     metadata,
     Column("host_id", _uuid(), primary_key=True),
-    Column("item", String(80), primary_key=True),  # container:<id> or image:<digest>
+    Column("item", String(150), primary_key=True),  # container:<id> or image:<digest>
     _text("image"),
     _text("manifest"),
     _text("reference"),
