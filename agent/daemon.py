@@ -107,7 +107,10 @@ class Daemon:
         )
         self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
         self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        self.lists = wiring.list_keeper(config, self.enforcer, self.sweeper)
+        repository = wiring.repository(config)
+        self.lists = wiring.list_keeper(config, repository, self.enforcer, self.sweeper)
+        self.syncer = wiring.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
+        self.glass = wiring.break_glass(config, self.enforcer, self.sweeper)
         self.connection = Connection(
             self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
         )
@@ -155,10 +158,13 @@ class Daemon:
         gate = self.enforcer.tools.gate
         self.recorder.start()
         self.lists.load_first()
+        if self.syncer is not None:
+            self.syncer.start()
+        self.glass.start()
         gate.start()
         self._follower.start()
         watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
-        watcher.watch([self.config.allowlist.path], lambda _: self.loop.call(self.lists.load))
+        watcher.watch(wiring.watched(self.config), lambda _: self.loop.call(self._list_changed))
         self.lockdown.start()
         for layer in self.lockdown.layers:
             watcher.watch(layer.watched(), self._look_at(layer.name))
@@ -183,6 +189,12 @@ class Daemon:
             self._pool.shutdown(wait=False, cancel_futures=True)
         return 0
 
+    def _list_changed(self) -> None:
+        if self.syncer is None:
+            self.lists.load()
+        else:
+            self.syncer.sync()
+
     def _look_at(self, name: str) -> Callable[[str], None]:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
@@ -198,6 +210,8 @@ class Daemon:
             self.reconciler,
             self.memory,
             self.clock.now(),
+            self.syncer,
+            self.glass,
         )
         verbs = Verbs(answers, self.loop)
         servers = [ControlServer(control.socket, verbs.for_root(), 0o600)]
@@ -250,6 +264,9 @@ class Daemon:
         self.enforcer.judge.retry_due()
         self.sweeper.tick()
         self.lists.tick()
+        if self.syncer is not None:
+            self.syncer.tick()
+        self.glass.tick()
         self.reconciler.tick()
         self.turned_away.tick()
         self.neighbours.tick()

@@ -1,5 +1,7 @@
 """Makes the daemon's parts from the configuration; which of them meet is the daemon's business."""
 
+import os
+import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +14,13 @@ from agent.adapters.engine_config import RunningEngine
 from agent.adapters.evidence_files import EvidenceFiles
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.journal import JournalFindings
+from agent.adapters.list_sync import GlassFile, Helper, HelperRepository, HelperVerifier, NoVerifier
 from agent.adapters.processes import other_engines
 from agent.config import Config
 from agent.config.values import Journal
 from agent.control.acts import Acts
 from agent.control.brake import Brake, BrakeLimits
+from agent.control.breakglass import BreakGlass
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer, Tools
 from agent.control.layer_state import FightLimits
@@ -27,16 +31,22 @@ from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
 from agent.control.record import Kept, Recorder
 from agent.control.sweep import Sweeper
+from agent.control.sync import Periods, Syncer
 from agent.domain.allowlist import Allowlist
 from agent.domain.finding import Finding
 from agent.domain.verdict import Mode, Net
 from agent.durable import write_file
 from agent.lockdown import Lockdown
-from agent.ports import Engine, Ruling, TrustedList
+from agent.ports import Engine, Ruling, TokenVerifier, TrustedList
+from agent.sync.request import Request
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
 EVIDENCE_BYTES = 500_000_000
+LISTS = "allowlist"  # below the state directory: the generations of a signed list
+HELPER_GRACE = 10.0  # s that the sync helper has to end by itself after its deadline
+TOKEN_MODULE = "agent.sync.token"
+TOKEN_SECONDS = 25.0
 
 
 def policy(config: Config) -> Policy:
@@ -116,8 +126,75 @@ def tools(
     return Tools(acts, gate, processes, loop, clock, composer, emit)
 
 
-def list_keeper(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> ListKeeper:
+def repository(config: Config) -> HelperRepository | None:
+    """The signed list; None where the list is an unsigned file."""
+    allowlist = config.allowlist
+    if not allowlist.signed:
+        return None
+    from agent.adapters.signed_list import SignedList
+    from agent.sync.floor import read_floor
+    from agent.sync.summary import read_summary
+
+    request = Request(
+        source=allowlist.url,
+        scope=allowlist.scope,
+        root_file=allowlist.root_file,
+        directory=str(Path(config.agent.state_dir, LISTS)),
+        now=0.0,
+        ca_file=allowlist.ca_file,
+    )
+    return HelperRepository(
+        request,
+        Helper(request.deadline_seconds + HELPER_GRACE),
+        read=read_summary,
+        lowest_time=read_floor,
+        open_list=SignedList,
+    )
+
+
+def syncer(
+    config: Config,
+    source: HelperRepository | None,
+    lists: ListKeeper,
+    enforcer: Enforcer,
+    sweeper: Sweeper,
+) -> Syncer | None:
+    """What keeps a signed list up to date."""
+    if source is None:
+        return None
+    periods = Periods(config.allowlist.poll_seconds, config.allowlist.refresh_seconds)
+    return Syncer(source, lists, enforcer, sweeper, periods=periods, spread=random.uniform)
+
+
+def break_glass(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> BreakGlass:
+    """What a token may allow for some hours."""
+    state = Path(config.agent.state_dir)
+    verifier: TokenVerifier = (
+        HelperVerifier(Helper(TOKEN_SECONDS, module=TOKEN_MODULE), str(state / LISTS))
+        if config.allowlist.signed
+        else NoVerifier()
+    )
+    return BreakGlass(
+        enforcer,
+        sweeper,
+        store=GlassFile(state / "break-glass.json"),
+        verifier=verifier,
+        new_nonce=lambda: os.urandom(16).hex(),
+    )
+
+
+def list_keeper(
+    config: Config, signed: HelperRepository | None, enforcer: Enforcer, sweeper: Sweeper
+) -> ListKeeper:
     """The list's source, and the copy of the last good one."""
+    if signed is not None:
+        return ListKeeper(
+            enforcer,
+            sweeper,
+            load=signed.load,
+            last_good=signed.last_good,
+            remember=lambda _: None,  # its generations are on the disk already
+        )
     source = FileAllowlist(config.allowlist.path)
     kept = Path(config.agent.state_dir, "allowlist.last-good.json")
 
@@ -130,6 +207,16 @@ def list_keeper(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> ListKee
             write_file(kept, dump(adopted.levels, info.sequence, info.contact), mode=0o600)
 
     return ListKeeper(enforcer, sweeper, load=source.load, last_good=last_good, remember=remember)
+
+
+def watched(config: Config) -> list[str]:
+    """Files on this host whose change means: there is a new list."""
+    allowlist = config.allowlist
+    if not allowlist.signed:
+        return [allowlist.path]
+    if allowlist.url.startswith("file://"):
+        return [f"{allowlist.path.rstrip('/')}/metadata/timestamp.json"]
+    return []
 
 
 def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconciler:

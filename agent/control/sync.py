@@ -26,8 +26,6 @@ JITTER = 0.2  # hosts that were started together must not ask together
 SOONEST = 1.0  # s between two attempts, however the dice fall
 TOLD = 32  # different failures of one outage that are reported; the log has all
 
-Told = Callable[[Answer | DockwardenError], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Periods:
@@ -55,7 +53,8 @@ class Syncer:
         self._periods, self._spread = periods, spread
         self._busy = False
         self._again = False
-        self._waiting: list[Told] = []
+        self._begun = self._done = 0  # syncs, by number from 1
+        self._last: dict[str, Any] = {}
         self._next_poll = self._next_sync = 0.0
         self._failures = 0
         self._generation = 0  # whose list was asked for last
@@ -83,20 +82,22 @@ class Syncer:
             self._busy = True
             self._enforcer.tools.work.submit(self._repository.changed, self._polled)
 
-    def sync(self, then: Told | None = None) -> None:
+    def sync(self) -> int:
         """Sync now, or once more after the one that is under way: what was published after that
-        began must not be missed. `then` gets what came of it."""
-        if then is not None:
-            self._waiting.append(then)
+        began must not be missed. Returns the number of the sync that `outcome` can be asked for.
+        """
+        number = self._begun + 1
         if self._busy:
             self._again = True
-            return
-        self._busy, self._again = True, False
-        waiting, self._waiting = self._waiting, []
+            return number
+        self._busy, self._again, self._begun = True, False, number
         now = self._enforcer.judge.time.now()
-        self._enforcer.tools.work.submit(
-            lambda: self._repository.sync(now), lambda result: self._synced(result, waiting)
-        )
+        self._enforcer.tools.work.submit(lambda: self._repository.sync(now), self._synced)
+        return number
+
+    def outcome(self, number: int) -> dict[str, Any]:
+        """What came of this sync, or of a later one; `done` says whether anything did yet."""
+        return {"done": self._done >= number, **(self._last if self._done >= number else {})}
 
     @property
     def standing(self) -> Standing | None:
@@ -153,8 +154,8 @@ class Syncer:
         if changed is True or self._again:
             self.sync()
 
-    def _synced(self, result: Answer | DockwardenError, waiting: list[Told]) -> None:
-        self._busy = False
+    def _synced(self, result: Answer | DockwardenError) -> None:
+        self._busy, self._done = False, self._begun
         error: DockwardenError | None = result if isinstance(result, DockwardenError) else None
         if isinstance(result, Answer):
             if result.error:
@@ -172,10 +173,20 @@ class Syncer:
             self._generation = self.answer.generation
             self._lists.load()
         self._look_at_age()
-        for then in waiting:
-            then(result)
+        self._last = self._told_of(result, error)
         if self._again:
             self.sync()
+
+    def _told_of(
+        self, result: Answer | DockwardenError, error: DockwardenError | None
+    ) -> dict[str, Any]:
+        return {
+            "changed": isinstance(result, Answer) and result.changed and not error,
+            "error": error.message if error else "",
+            "hint": error.hint if error else "",
+            **self.status(),
+            "sequence": self.answer.sequence if self.answer else None,
+        }
 
     def _succeeded(self) -> None:
         self.synced_at = self._clock.now()
