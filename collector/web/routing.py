@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -33,6 +34,21 @@ class Page:
     handler: Handler
     needs: Role | None = Role.READER
     method: str = "GET"
+
+
+class _ExportForm(Convertor[str]):
+    """`{form:export}` in an address: csv or json."""
+
+    regex = "csv|json"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("export", _ExportForm())
 
 
 def route(page: Page, ports: Ports, settings: PageSettings) -> Route:
