@@ -112,7 +112,7 @@ def _talk(
                 elif key.data == 1 or len(heard[2]) < WORDS_LIMIT:
                     heard[key.data] += data
             if len(heard[1]) > ANSWER_LIMIT:
-                break
+                return bytes(heard[1]), bytes(heard[2]), True
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(max(until - time.monotonic(), 0.1))
     return bytes(heard[1]), bytes(heard[2]), process.returncode is not None
