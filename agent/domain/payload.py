@@ -1,20 +1,15 @@
-"""The signed payload of a scope, format 1: values, and reading them from JSON that was decoded.
+"""The signed payload of a scope, format 1: its values; knows neither JSON nor bytes.
 
-Pure; the standard library only; shared by whoever signs lists and whoever trusts them. Every
-function raises `InvalidAllowlist`, naming the place as a JSON path. docs/internals/
-signed-allowlist.md describes the format.
+Shared by whoever signs lists (`payload_write`) and whoever trusts them (`payload_read`).
+docs/internals/signed-allowlist.md describes the format.
 """
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from agent.domain.allowlist import Approval, Constraints, Deny, Waiver
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist
 
 FORMAT: Final = 1
 EMERGENCY: Final = "emergency"  # the role whose denies come from those on call
@@ -22,7 +17,9 @@ INLINE_LIMIT: Final = 2_000  # approvals; longer lists are cut into parts
 DOCUMENT_LIMIT: Final = 1 << 20  # bytes
 BLOB_LIMIT: Final = 8 << 20  # bytes, compressed
 INFLATED_LIMIT: Final = 64 << 20  # bytes
-STATE_MODULUS: Final = 1 << 256
+SEQUENCE_LIMIT: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+EMERGENCY_LONGEST: Final = timedelta(hours=24)
+EMPTY_STATE: Final = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +87,47 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a base: the blob, and how many approvals it holds."""
+
+    blob: Blob
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A delta's word that an approval has gone."""
+
+    id: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key as TUF metadata writes it, its key id beside it."""
+
+    keyid: str
+    keytype: str
+    scheme: str
+    public: str
+
+
+@dataclass(frozen=True, slots=True)
 class StalePolicy:
-    """What hosts do once the list is stale for longer than the organization allows."""
+    """The organization's word on hosts that hear nothing new: what they do once the list is stale
+    for longer than allowed, and whose break-glass tokens they take."""
 
     max_stale_seconds: int = 7 * 86_400
     when_too_stale: str = "hold"
+    break_glass_keys: tuple[PublicKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeDenies:
-    """`deny.json`. `ends` holds the end of each deny that has one (the emergency role's)."""
+    """`deny.json`. The emergency role's denies have an end and its name as their `scope`."""
 
     scope: str
     sequence: int
     denies: tuple[Deny, ...] = ()
-    ends: Mapping[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,41 +146,3 @@ class ScopeList:
     approvals: tuple[SignedApproval, ...] = ()
     base: Blob | None = None
     deltas: tuple[Blob, ...] = ()
-
-
-def canonical(document: Mapping[str, Any]) -> bytes:
-    """A JSON object as the one line that is hashed: sorted keys, no spaces, nothing empty."""
-    kept = {key: value for key, value in document.items() if value not in (None, "", [], {}, ())}
-    text = json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
-
-
-def added(state: str, lines: Iterable[bytes], *, sign: int = 1) -> str:
-    """A set's state after these canonical lines came (`sign=1`) or went (`sign=-1`)."""
-    total = int(state, 16)
-    for line in lines:
-        total += sign * int.from_bytes(hashlib.sha256(line).digest(), "big")
-    return f"{total % STATE_MODULUS:064x}"
-
-
-EMPTY_STATE: Final = "0" * 64
-
-
-def decoded(data: bytes, at: str, *, limit: int = DOCUMENT_LIMIT) -> dict[str, Any]:
-    """A document's JSON object; `at` names it in errors. Duplicate keys are refused."""
-    if len(data) > limit:
-        raise InvalidAllowlist(f"{at}: {len(data)} bytes, {limit} at most", hint="publish again")
-    try:
-        document = json.loads(data, object_pairs_hook=lambda pairs: _object(at, pairs))
-    except (ValueError, RecursionError) as error:
-        raise InvalidAllowlist(f"{at}: no JSON: {error}", hint="publish again") from error
-    if not isinstance(document, dict):
-        raise InvalidAllowlist(f"{at}: no JSON object", hint="publish again")
-    return document
-
-
-def _object(at: str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise InvalidAllowlist(f"{at}: a key comes twice in one object", hint="publish again")
-    return found
