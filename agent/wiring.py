@@ -4,6 +4,7 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.adapters.allowlist_file import FileAllowlist, dump
@@ -33,12 +34,16 @@ from agent.control.record import Kept, Recorder
 from agent.control.sweep import Sweeper
 from agent.control.sync import Periods, Syncer
 from agent.domain.allowlist import Allowlist
+from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding
 from agent.domain.verdict import Mode, Net
 from agent.durable import write_file
 from agent.lockdown import Lockdown
+from agent.log import get_logger
 from agent.ports import Engine, Ruling, TokenVerifier, TrustedList
 from agent.sync.request import Request
+
+log = get_logger(__name__)
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
@@ -132,7 +137,6 @@ def repository(config: Config) -> HelperRepository | None:
     if not allowlist.signed:
         return None
     from agent.adapters.signed_list import SignedList
-    from agent.sync.floor import read_floor
     from agent.sync.summary import read_summary
 
     request = Request(
@@ -147,9 +151,20 @@ def repository(config: Config) -> HelperRepository | None:
         request,
         Helper(request.deadline_seconds + HELPER_GRACE),
         read=read_summary,
-        lowest_time=read_floor,
+        lowest_time=_lowest_time,
         open_list=SignedList,
     )
+
+
+def _lowest_time(directory: Path) -> datetime | None:
+    from agent.sync.floor import load_floor
+
+    try:
+        seconds = load_floor(directory).time
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (DockwardenError, OSError, ValueError, OverflowError) as error:
+        log.warning("list.floor_unusable", error=str(error))  # the helper refuses to sync by it
+        return None
 
 
 def syncer(

@@ -16,6 +16,7 @@ from agent.cli.output import (
     local_time,
     section,
 )
+from agent.cli.sync import freshness
 
 Answer = Mapping[str, Any]
 
@@ -56,8 +57,11 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
         ("engine", _engine(section(answer, "engine"))),
         ("allowlist", _allowlist(section(answer, "allowlist"))),
         ("", cell(error) if (error := section(answer, "allowlist").get("error")) else ""),
+        ("", _freshness(section(answer, "allowlist"))),
+        ("", _last_sync(section(answer, "allowlist"))),
         ("gate", _gate(section(answer, "gate"))),
         ("brake", _brake(section(answer, "brake"))),
+        ("break-glass", _break_glass(section(answer, "break_glass"))),
         *[("lockdown" if n == 0 else "", line) for n, line in enumerate(_lockdown(layers))],
         ("containers", _containers(section(answer, "containers"))),
         ("findings", _findings(section(answer, "findings"))),
@@ -84,6 +88,28 @@ def _allowlist(allowlist: Answer) -> str:
     return (
         f"sequence {allowlist['sequence']}, {counted(allowlist.get('approvals'), 'approval')},"
         f" {signed}, loaded {local_time(allowlist.get('loaded_at'))}, from {origin}"
+    )
+
+
+def _freshness(allowlist: Answer) -> str:
+    return freshness(allowlist) if allowlist.get("signed") else ""
+
+
+def _last_sync(allowlist: Answer) -> str:
+    if "synced_at" not in allowlist:
+        return ""
+    at = allowlist.get("synced_at")
+    text = f"last sync {local_time(at)}" if at else "not synced since the agent's start"
+    error = allowlist.get("sync_error")
+    return f"{text}; since then: {cell(error)}" if error else text
+
+
+def _break_glass(glass: Answer) -> str:
+    if not glass.get("active"):
+        return ""
+    return (
+        f"IN FORCE until {local_time(glass.get('ends_at'))}, by {cell(glass.get('issued_by'))}:"
+        f" {cell(glass.get('reason'))}; nothing is killed, stopped or paused"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer
-from agent.control.freshness import Freshness, Standing, instant, standing
+from agent.control.freshness import Freshness, Standing, standing
 from agent.control.lists import ListKeeper
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
@@ -211,10 +211,8 @@ class Syncer:
         """What is in force, and which of its scopes is not as new as it could be."""
         before = {(s.scope, s.problem) for s in self.answer.scopes} if self.answer else set()
         self.answer = answer if answer is not None and answer.generation else None
-        published = instant(self.answer.published_at) if self.answer else None
-        for floor in (self._repository.floor(), published):
-            if floor is not None:
-                self._enforcer.judge.time.raise_to(floor)
+        if (floor := self._repository.floor()) is not None:
+            self._enforcer.judge.time.raise_to(floor)
         for scope in self.answer.scopes if self.answer else ():
             if scope.problem and (scope.scope, scope.problem) not in before:
                 summary = (

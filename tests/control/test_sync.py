@@ -197,7 +197,8 @@ def test_a_closed_list_denies_as_ever_and_no_exemption_of_the_host_opens_it() ->
 def test_a_clock_set_back_makes_no_list_young_and_no_approval_longer() -> None:
     host = Signed()
     ends = approval("app", expires_at=in_(100))
-    host.publish(listed(ends), replace(answer(), published_at=in_(200).isoformat()))
+    host.publish(listed(ends), answer())
+    host.repository.lowest = in_(200)
     host.begin()
     host.rig.run("app", "web")
     finding = host.rig.about("web")[-1]
