@@ -132,7 +132,9 @@ class ScopeDenies:
 
 @dataclass(frozen=True, slots=True)
 class ScopeList:
-    """`list.json`. Either `approvals` is all there is, or `base` and `deltas` lead there."""
+    """`list.json`. Either `approvals` is all there is, or `base` and `deltas` lead there.
+
+    The first delta leads on from the sequence `since` (None: the base's)."""
 
     scope: str
     sequence: int
@@ -146,3 +148,4 @@ class ScopeList:
     approvals: tuple[SignedApproval, ...] = ()
     base: Blob | None = None
     deltas: tuple[Blob, ...] = ()
+    since: int | None = None

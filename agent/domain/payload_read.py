@@ -78,6 +78,7 @@ def read_list(data: bytes, scope: str) -> ScopeList:
         approvals=approvals,
         base=_blob(fields.inner("base")) if is_long else None,
         deltas=deltas,
+        since=fields.number("since", None),
     )
     fields.done()
     _check_whole(at, found, is_inline)
@@ -219,13 +220,16 @@ def _check_whole(at: str, listing: ScopeList, inline: bool) -> None:
     if sequences != sorted(set(sequences)) or any(n > listing.sequence for n in sequences):
         fix = "order them by sequence, none beyond the list's own"
         raise document.wrong_at(f"{at}.deltas", "their sequences do not rise", fix)
+    if listing.since is not None and (not sequences or listing.since >= sequences[0]):
+        fix = "write the sequence from which the first delta leads on"
+        raise document.wrong_at(f"{at}.since", "no delta begins after it", fix)
     if listing.base is not None and listing.base.sequence > listing.sequence:
         raise document.wrong_at(f"{at}.base", "it is newer than the list", "publish again")
 
 
 def _check_inline(at: str, listing: ScopeList) -> None:
     approvals = listing.approvals
-    if listing.deltas:
+    if listing.deltas or listing.since is not None:
         raise document.wrong_at(f"{at}.deltas", "there is no base to change", "remove them")
     if len(approvals) > INLINE_LIMIT:
         fix = f"cut lists of more than {INLINE_LIMIT} into parts"
