@@ -4,7 +4,11 @@ from agent.domain.errors import DockwardenError
 
 
 class StoreUnavailable(DockwardenError):
-    """The database does not answer, or not as it should."""
+    """The database does not answer, or not as it should; `poisoned`: by what it was given."""
+
+    def __init__(self, message: str, *, hint: str = "", poisoned: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.poisoned = poisoned
 
 
 class SchemaBehind(DockwardenError):

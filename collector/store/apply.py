@@ -1,7 +1,7 @@
 """What a group of batches does to the database, inside one transaction; knows no HTTP, no threads.
 
-Order: lock the hosts (sorted, so that replicas cannot deadlock), add what is new, follow each chain,
-roll up, and set each host's state. Everything or nothing is kept.
+Order: lock the hosts (sorted, so that replicas cannot deadlock), add what is new, follow each
+chain, roll up, and set each host's state. Everything or nothing is kept.
 """
 
 from collections import defaultdict

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, tuple_
+from sqlalchemy import Connection, Dialect, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects import postgresql
 
-_PG = postgresql.dialect()
+_PG: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy's own gap
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]], tail: str) -> Any:
