@@ -86,7 +86,7 @@ class GlassFile:
             return _state(document)
         except FileNotFoundError:
             return GlassState()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DockwardenError(
                 f"{self._path} cannot be read: {error}", hint="without it no token is in force"
             ) from error
