@@ -40,7 +40,7 @@ from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.ids import new_id
 from agent.domain.lockdown import Disturbance, Refusal
-from agent.domain.nearest import next_step
+from agent.domain.nearest import last_part, next_step
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable
 from agent.lockdown import lockdown
@@ -304,7 +304,7 @@ class Daemon:
             return finding
         step = next_step(
             finding.container.claimed_reference,
-            trusted.approvals(),
+            trusted.alike(last_part(finding.container.claimed_reference)),
             self.policy.contact or trusted.info.contact,
             now=finding.at,
             usable=lambda approval: in_force(approval, trusted.about, now=finding.at),

@@ -152,13 +152,13 @@ class Bench:
 
     def _next(self, reference: str) -> str:
         from agent.domain.decision import in_force
-        from agent.domain.nearest import next_step
+        from agent.domain.nearest import last_part, next_step
 
         trusted, now = self.list.trusted, self.list.now
         contact = self.config.agent.contact or trusted.info.contact
         return next_step(
             reference,
-            trusted.approvals(),
+            trusted.alike(last_part(reference)),
             contact,
             now=now,
             usable=lambda approval: in_force(approval, trusted.about, now=now),

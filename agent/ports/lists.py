@@ -25,6 +25,10 @@ class TrustedList(Protocol):
         """Every approval (for the nearest approved image of a repository)."""
         ...
 
+    def alike(self, name: str) -> Iterable[Approval]:
+        """The approvals of repositories whose last part is `name` (all that can be near one)."""
+        ...
+
     def next_expiry(self, now: datetime) -> datetime | None:
         """The next instant at which a verdict can change by itself."""
         ...

@@ -1,0 +1,173 @@
+"""Answers what the loop asks of a list from the index file; safe to use from any thread."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from agent.domain.allowlist import Approval, Constraints, Deny, ListInfo, Statements, Waiver
+from agent.domain.digest import Digest
+from agent.domain.identity import ImageIdentity
+from agent.domain.payload import EMERGENCY
+from agent.errors import AllowlistRejected
+from agent.sync import index_rows as rows
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_CACHE_KIB: Final = 1_024
+_CHUNK: Final = 256  # approvals taken at a time when all are wanted
+_MANY: Final = 512  # digests asked for in one query
+_FOUND: Final = (
+    "SELECT entry, depth, digests, body FROM digests CROSS JOIN entries USING (entry) WHERE key IN"
+)
+
+Entry = Approval | Deny | Waiver
+Found = dict[int, tuple[int, Entry]]
+"""Entries by number, each with its depth."""
+
+
+class SignedList:
+    """A whole adopted list; immutable. `info` is what is known of it as a whole.
+
+    Raises `AllowlistRejected` for a file that is no index of this version.
+    """
+
+    def __init__(self, path: str | Path, info: ListInfo) -> None:
+        self.info = info
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._db = _opened(self._path)
+        self._scopes, self._constraints = self._levels()
+
+    def about(self, image: ImageIdentity) -> Statements:
+        """Every statement whose digests meet the image's, or those of what it is built on."""
+        digests = image.digests
+        found = self._meeting(digests)
+        bases: Found = {}
+        beneath: Found = {}
+        if image.chain:
+            layers = frozenset(image.chain)
+            near = self._meeting(layers)
+            bases = {
+                number: (depth, entry)
+                for number, (depth, entry) in near.items()
+                if isinstance(entry, Approval) and not layers.isdisjoint(entry.chain_ids)
+            }
+            below = _beneath(bases)
+            beneath = _of(near, Deny, layers) | _of(self._meeting(below - layers), Deny, below)
+        return Statements(
+            scopes=self._scopes,
+            constraints=self._constraints,
+            approvals=_sorted(_of(found, Approval, digests)),
+            denies=_sorted(_of(found, Deny, digests)),
+            waivers=_sorted(_of(found, Waiver, digests)),
+            bases=_sorted(bases),
+            base_denies=_sorted(beneath),
+        )
+
+    def approvals(self) -> Iterator[Approval]:
+        """Every approval of every level, top level first, read as they are taken."""
+        query = "SELECT entry, digests, body FROM entries WHERE entry > ? ORDER BY entry LIMIT ?"
+        return self._each(query)
+
+    def alike(self, name: str) -> Iterator[Approval]:
+        """The approvals of repositories whose last part is `name`."""
+        query = "SELECT entry, digests, body FROM entries WHERE name = ? AND entry > ?"
+        return self._each(f"{query} ORDER BY entry LIMIT ?", name)
+
+    def next_expiry(self, now: datetime) -> datetime | None:
+        """The next instant at which a verdict can change by itself."""
+        query = "SELECT min(ends) FROM entries WHERE ends > ?"
+        return rows.instant_of(self._rows(query, rows.micros_of(now))[0][0])
+
+    def close(self) -> None:
+        """Let the file go; nothing can be asked any more."""
+        with self._lock:
+            self._db.close()
+
+    def _each(self, query: str, *values: Any) -> Iterator[Approval]:
+        last = -1
+        while chunk := self._rows(query, *values, last, _CHUNK):
+            yield from (rows.unpack_approval(digests, body) for _, digests, body in chunk)
+            last = chunk[-1][0]
+
+    def _meeting(self, digests: Iterable[Digest]) -> Found:
+        """The entries under these digests' keys; some may meet none of them after all."""
+        keys = [rows.key_of(digest) for digest in digests]
+        found: Found = {}
+        for at in range(0, len(keys), _MANY):
+            some = keys[at : at + _MANY]
+            query = f"{_FOUND} ({','.join('?' * len(some))})"
+            for entry, depth, packed, body in self._rows(query, *some):
+                if entry not in found:
+                    unpack = rows.unpack_approval if entry >= 0 else rows.unpack_other
+                    found[entry] = depth, unpack(packed, body)
+        return found
+
+    def _levels(self) -> tuple[tuple[str, ...], tuple[Constraints, ...]]:
+        query = "SELECT depth, scope, constraints FROM scopes WHERE scope != ? ORDER BY depth"
+        found = self._rows(query, EMERGENCY)
+        if [depth for depth, *_ in found] != list(range(len(found))):
+            raise _rejected(self._path, "a level of the chain is missing")
+        return (
+            tuple(scope for _, scope, _ in found),
+            tuple(rows.unpack_constraints(constraints) for *_, constraints in found),
+        )
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        import sqlite3
+
+        try:
+            with self._lock:
+                return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise _rejected(self._path, str(error)) from error
+
+
+def _opened(path: Path) -> "sqlite3.Connection":
+    import sqlite3
+
+    try:
+        name = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+        db = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False)
+        for setting in ("query_only = ON", "trusted_schema = OFF", f"cache_size = -{_CACHE_KIB}"):
+            db.execute(f"PRAGMA {setting}")
+        wanted = (rows.APPLICATION_ID, rows.VERSION, 1, 0)
+        names = ("application_id", "user_version", "query_only", "trusted_schema")
+        found = tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    except sqlite3.Error as error:
+        raise _rejected(path, str(error)) from error
+    if found != wanted:
+        db.close()
+        raise _rejected(path, "it is no index of this version")
+    return db
+
+
+def _rejected(path: Path, what: str) -> AllowlistRejected:
+    return AllowlistRejected(f"{path}: {what}", hint="run dockwarden sync, which writes it anew")
+
+
+def _beneath(bases: Found) -> frozenset[Digest]:
+    approvals = (entry for _, entry in bases.values() if isinstance(entry, Approval))
+    return frozenset().union(*(base.digests | base.chain_ids for base in approvals))
+
+
+def _of(found: Found, kind: type[Entry], digests: frozenset[Digest]) -> Found:
+    return {
+        number: (depth, entry)
+        for number, (depth, entry) in found.items()
+        if isinstance(entry, kind) and not digests.isdisjoint(entry.digests)
+    }
+
+
+def _sorted(found: Found) -> tuple[tuple[int, Any], ...]:
+    return tuple(entry for _, entry in sorted(found.items(), key=_rank))
+
+
+def _rank(item: tuple[int, tuple[int, Entry]]) -> tuple[int, int]:
+    """Top level first; then as they were listed, whether numbered upwards or downwards."""
+    number, (depth, _) = item
+    return depth, abs(number)
