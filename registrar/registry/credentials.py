@@ -90,7 +90,9 @@ def _kept(entry: Mapping[str, Any], at: str) -> Credentials | None:
     user, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if entry.get("auth"):
         try:
-            user, _, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
+            user, _, password = (
+                base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
+            )
         except (binascii.Error, UnicodeDecodeError) as error:
             raise BadCredentials(
                 f"{at}.auth is no base64 of user:password", hint="log in again by `docker login`"
