@@ -18,7 +18,7 @@ from agent.adapters.journal import JournalFindings
 from agent.adapters.list_sync import GlassFile, Helper, HelperRepository, HelperVerifier, NoVerifier
 from agent.adapters.processes import other_engines
 from agent.config import Config
-from agent.config.values import Journal
+from agent.config.values import AllowlistConfig, Journal
 from agent.control.acts import Acts
 from agent.control.brake import Brake, BrakeLimits
 from agent.control.breakglass import BreakGlass
@@ -33,11 +33,12 @@ from agent.control.reconcile import Reconciler
 from agent.control.record import Kept, Recorder
 from agent.control.sweep import Sweeper
 from agent.control.sync import Periods, Syncer
-from agent.domain.allowlist import Allowlist
+from agent.domain.allowlist import Allowlist, ListInfo
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding
 from agent.domain.verdict import Mode, Net
 from agent.durable import write_file
+from agent.errors import AllowlistRejected
 from agent.lockdown import Lockdown
 from agent.log import get_logger
 from agent.ports import Engine, Ruling, TokenVerifier, TrustedList
@@ -136,7 +137,6 @@ def repository(config: Config) -> HelperRepository | None:
     allowlist = config.allowlist
     if not allowlist.signed:
         return None
-    from agent.adapters.signed_list import SignedList
     from agent.sync.summary import read_summary
 
     request = Request(
@@ -152,8 +152,32 @@ def repository(config: Config) -> HelperRepository | None:
         Helper(request.deadline_seconds + HELPER_GRACE),
         read=read_summary,
         lowest_time=_lowest_time,
-        open_list=SignedList,
+        open_list=lambda generation: _signed_list(generation, allowlist),
     )
+
+
+def _signed_list(generation: Path, allowlist: AllowlistConfig) -> TrustedList:
+    """A generation's list, with what its summary says of it; raises `AllowlistRejected`."""
+    from agent.adapters.signed_list import SignedList
+    from agent.sync.generations import INDEX
+    from agent.sync.summary import read_summary
+
+    summary = read_summary(generation)
+    if summary is None:
+        raise AllowlistRejected(
+            f"{generation} has no summary that can be read",
+            hint="dockwarden sync --wait brings the list anew",
+        )
+    info = ListInfo(
+        sequence=summary.sequence,
+        origin=f"{allowlist.source}, signed",
+        signed=True,
+        scope=allowlist.scope,
+        contact=summary.contact,
+        approvals=sum(scope.approvals for scope in summary.scopes),
+        denies=sum(scope.denies for scope in summary.scopes),
+    )
+    return SignedList(generation / INDEX, info)
 
 
 def _lowest_time(directory: Path) -> datetime | None:

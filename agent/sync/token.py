@@ -77,7 +77,7 @@ def _signed_payload(document: dict[str, Any], keys: list[Mapping[str, Any]]) -> 
     """What a listed key signed (DSSE v1, one signature is enough)."""
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import Error, VerificationError
-    from securesystemslib.signer import Key  # type: ignore[attr-defined]  # exported by its docs
+    from securesystemslib.signer import Key
 
     try:
         envelope = Envelope.from_dict(document)
