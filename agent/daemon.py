@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import __version__, wiring
+from agent import __version__, lists, wiring
 from agent.adapters.bookmark_file import BookmarkFile
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
@@ -107,10 +107,10 @@ class Daemon:
         )
         self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
         self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        repository = wiring.repository(config)
-        self.lists = wiring.list_keeper(config, repository, self.enforcer, self.sweeper)
-        self.syncer = wiring.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
-        self.glass = wiring.break_glass(config, self.enforcer, self.sweeper)
+        repository = lists.repository(config)
+        self.lists = lists.list_keeper(config, repository, self.enforcer, self.sweeper)
+        self.syncer = lists.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
+        self.glass = lists.break_glass(config, self.enforcer, self.sweeper)
         self.connection = Connection(
             self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
         )
@@ -164,7 +164,7 @@ class Daemon:
         gate.start()
         self._follower.start()
         watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
-        watcher.watch(wiring.watched(self.config), lambda _: self.loop.call(self._list_changed))
+        watcher.watch(lists.watched(self.config), lambda _: self.loop.call(self._list_changed))
         self.lockdown.start()
         for layer in self.lockdown.layers:
             watcher.watch(layer.watched(), self._look_at(layer.name))

@@ -58,7 +58,7 @@ def host_list(config: "Config", clock: "Clock") -> HostList:
         from agent.adapters.allowlist_file import FileAllowlist
 
         return HostList(FileAllowlist(config.allowlist.path).load(), clock.now())
-    from agent.wiring import repository
+    from agent.lists import repository
 
     signed = repository(config)
     assert signed is not None  # it is signed
