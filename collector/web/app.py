@@ -15,6 +15,7 @@ from agent.domain.errors import DockwardenError
 from collector.web import desk_pages, fleet_pages, host_pages, login
 from collector.web.accounts import Role
 from collector.web.headers import ProtectiveHeaders
+from collector.web.oidc import oidc_routes
 from collector.web.render import error_page
 from collector.web.routing import Page, route
 from collector.web.visit import PageSettings, Ports
@@ -50,6 +51,8 @@ PAGES: Final = (
 def make_page(ports: Ports, settings: PageSettings) -> ASGIApp:
     """Everything people see, to be mounted at `/` behind the API's own addresses."""
     routes: list[BaseRoute] = [route(page, ports, settings) for page in PAGES]
+    if settings.oidc:
+        routes.extend(oidc_routes(ports, settings, settings.oidc))
     routes.append(Mount("/static", StaticFiles(packages=[("collector.web", "static")])))
     app = Starlette(
         routes=routes,

@@ -55,23 +55,23 @@ def log_in(visit: Visit) -> Response:
         failures = visit.ports.audit.failed_logins(visit.address, visit.now - WITHIN)
         if failures >= MOST_FAILURES:
             minutes = int(WITHIN.total_seconds() // 60)
-            answer = _form(visit, wanted, f"Too often wrong: try again in {minutes} minutes.", 429)
-            answer.headers["Retry-After"] = str(int(WITHIN.total_seconds()))
-            return answer
+            refusal = _form(visit, wanted, f"Too often wrong: try again in {minutes} minutes.", 429)
+            refusal.headers["Retry-After"] = str(int(WITHIN.total_seconds()))
+            return refusal
         account = visit.ports.accounts.account(name)
         if not _is_right(account, visit.form.get("password", "")) or account is None:
             visit.note("login.failed", name, who="")
             return _form(visit, wanted, "Name or password is wrong.", 401)
-    return signed_in(visit, account.name, account.role, wanted)
+    answer = RedirectResponse(safe_next(wanted), 303)
+    return sign_in(visit, answer, account.name, account.role)
 
 
-def signed_in(visit: Visit, who: str, role: Role, wanted: str) -> Response:
-    """A new session, whatever cookie there was before, and on to the wanted page."""
+def sign_in(visit: Visit, answer: Response, who: str, role: Role) -> Response:
+    """Give the answer a new session, whatever cookie there was before."""
     session, text = new_session(who, role, visit.now, visit.settings)
     _close(visit)
     visit.ports.accounts.open_session(session)
     visit.note("login.succeeded", who, f"as {role}", who=who)
-    answer = RedirectResponse(safe_next(wanted), 303)
     lifetime = int(visit.settings.session_lifetime.total_seconds())
     set_cookie(answer, session_cookie(visit.settings), text, lifetime, visit.settings)
     drop_cookie(answer, login_cookie(visit.settings), visit.settings)

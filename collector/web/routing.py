@@ -4,8 +4,9 @@ Order of each request: find the session, check the role, read the form (bounded)
 token, run the page on a worker thread.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qs, quote
 
@@ -55,34 +56,46 @@ def route(page: Page, ports: Ports, settings: PageSettings) -> Route:
     """The page behind its guards."""
 
     async def endpoint(request: Request) -> Response:
-        now = ports.now()
         cookie = request.cookies.get(session_cookie(settings), "")
         session = (
-            await run_in_threadpool(ports.accounts.session, key_of(cookie), now) if cookie else None
+            await run_in_threadpool(ports.accounts.session, key_of(cookie), ports.now())
+            if cookie
+            else None
         )
         refusal = _refusal(page, request, session)
         if refusal:
             return refusal
         form = await _form(request) if page.method == "POST" else {}
-        visit = Visit(
-            ports=ports,
-            settings=settings,
-            now=now,
-            path=request.url.path,
-            address=request.client.host if request.client else "",
-            session=session,
-            query=dict(request.query_params),
-            form=form,
-            parts=dict(request.path_params),
-            cookies=request.cookies,
-            fragment=request.headers.get("HX-Request") == "true",
-        )
+        visit = visit_of(request, ports, settings, session=session, form=form)
         if page.method == "POST" and not _is_meant(page, visit):
             raise HTTPException(403, "This form is too old or came from elsewhere: load it again.")
         return await run_in_threadpool(page.handler, visit)
 
     handler: Callable[[Request], Awaitable[Response]] = endpoint
     return Route(page.path, handler, methods=[page.method])
+
+
+def visit_of(
+    request: Request,
+    ports: Ports,
+    settings: PageSettings,
+    *,
+    session: Session | None = None,
+    form: Mapping[str, str] = MappingProxyType({}),
+) -> Visit:
+    """The request without its transport."""
+    return Visit(
+        ports=ports,
+        settings=settings,
+        now=ports.now(),
+        path=request.url.path,
+        address=request.client.host if request.client else "",
+        session=session,
+        query=dict(request.query_params),
+        form=form,
+        parts=dict(request.path_params),
+        cookies=request.cookies,
+    )
 
 
 def _refusal(page: Page, request: Request, session: Session | None) -> Response | None:

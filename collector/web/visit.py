@@ -60,7 +60,7 @@ class Actor:
 class Visit:
     """A request that was let in: `session` is None only on pages that are for everybody.
 
-    `query` and `form` hold the last value of each name; `fragment` says that htmx asks for a part.
+    `query` and `form` hold the last value of each name.
     """
 
     ports: Ports
@@ -73,7 +73,6 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
-    fragment: bool = False
 
     @property
     def actor(self) -> Actor:
