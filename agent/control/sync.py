@@ -1,4 +1,4 @@
-"""Keeps the signed list up to date: looks for changes, has them fetched, says when it grows old.
+"""Keeps the signed list up to date: looks for changes, has them fetched, says what went wrong.
 
 What it must not know: how a repository is asked and verified. Runs on the loop's thread.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer
-from agent.control.freshness import Freshness, Standing, standing
+from agent.control.ageing import AgeWatch
 from agent.control.lists import ListKeeper
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
@@ -49,7 +49,8 @@ class Syncer:
         spread: Callable[[float, float], float],
     ) -> None:
         self._repository, self._lists = repository, lists
-        self._enforcer, self._sweeper = enforcer, sweeper
+        self._enforcer = enforcer
+        self._age = AgeWatch(enforcer, sweeper)
         self._periods, self._spread = periods, spread
         self._busy = False
         self._again = False
@@ -59,7 +60,6 @@ class Syncer:
         self._failures = 0
         self._generation = 0  # whose list was asked for last
         self._told: set[str] = set()
-        self._standing: Standing | None = None
         self.answer: Answer | None = None
         self.synced_at: datetime | None = None
         self.error = ""
@@ -68,11 +68,11 @@ class Syncer:
         """Take up what the list keeper loaded first, without any network; the first tick syncs."""
         self._take_up(self._repository.in_force())
         self._generation = self.answer.generation if self.answer else 0
-        self._look_at_age()
+        self._age.look(self.answer)
 
     def tick(self) -> None:
         """Do what is due."""
-        self._look_at_age()
+        self._age.look(self.answer)
         now = self._clock.monotonic()
         if self._busy:
             return
@@ -99,14 +99,9 @@ class Syncer:
         """What came of this sync, or of a later one; `done` says whether anything did yet."""
         return {"done": self._done >= number, **(self._last if self._done >= number else {})}
 
-    @property
-    def standing(self) -> Standing | None:
-        """How fresh the list in force is; None without one."""
-        return self._standing
-
     def status(self) -> dict[str, Any]:
         """The list's part of `dockwarden status` that only a signed one has."""
-        answer, found = self.answer, self._standing
+        answer, found = self.answer, self._age.standing
         return {
             "freshness": str(found.freshness) if found else "",
             "fresh_until": found.ended_at.isoformat() if found else None,
@@ -131,11 +126,7 @@ class Syncer:
     def degraded(self) -> list[str]:
         """Why the list is not as it should be, in words."""
         reasons = [f"the allowlist was not synced: {self.error}"] if self.error else []
-        found = self._standing
-        if found is not None and found.freshness is not Freshness.FRESH:
-            closed = "; nothing is approved any more" if found.closes else ""
-            since = found.ended_at.isoformat(timespec="seconds")
-            reasons.append(f"the allowlist is {found.freshness} since {since}{closed}")
+        reasons += self._age.degraded()
         scopes = self.answer.scopes if self.answer else ()
         reasons += [f"scope {each.scope}: {each.problem}" for each in scopes if each.problem]
         return reasons
@@ -172,7 +163,7 @@ class Syncer:
         if self.answer is not None and self.answer.generation != self._generation:
             self._generation = self.answer.generation
             self._lists.load()
-        self._look_at_age()
+        self._age.look(self.answer)
         self._last = self._told_of(result, error)
         if self._again:
             self.sync()
@@ -220,43 +211,6 @@ class Syncer:
                     f" Its list {scope.sequence} stays in force; other scopes are not held up."
                 )
                 self._emit("list.scope_rejected", summary, kind=Kind.ALARM, scope=scope.scope)
-
-    # Age.
-
-    def _look_at_age(self) -> None:
-        """Say so, once, when the list grew too old or is fresh again; close if that is asked."""
-        if self.answer is None:
-            return
-        before = self._standing
-        now = standing(self.answer, self._enforcer.judge.time.now())
-        self._standing = now
-        if before is None or before.freshness is not now.freshness:
-            self._tell_age(now, Freshness.FRESH if before is None else before.freshness)
-        closed = now if now.closes else None
-        if (self._enforcer.judge.closed is None) is not (closed is None):
-            self._enforcer.judge.close(closed)
-            self._sweeper.judge_known()
-
-    def _tell_age(self, now: Standing, before: Freshness) -> None:
-        assert self.answer is not None  # only a list that is there has an age
-        ended = f"ended on {now.ended_at.isoformat(sep=' ', timespec='seconds')}"
-        match now.freshness:
-            case Freshness.FRESH if before is not Freshness.FRESH:
-                self._emit("list.fresh_again", "The signed allowlist is fresh again.")
-            case Freshness.STALE if before is Freshness.FRESH:
-                summary = f"The signed allowlist is stale: its timestamp {ended}. It stays in force"
-                summary += f" until {now.too_stale_at.isoformat(sep=' ', timespec='seconds')};"
-                summary += f" then the organization says {self.answer.when_too_stale}."
-                self._emit("list.stale", summary, kind=Kind.ALARM)
-            case Freshness.TOO_STALE:
-                fate = (
-                    "nothing is approved any more"
-                    if now.closes
-                    else "the last good list is held in force"
-                )
-                summary = f"The signed allowlist is too stale: its timestamp {ended}. By the"
-                summary += f" organization's policy {fate}."
-                self._emit("list.too_stale", summary, kind=Kind.ALARM)
 
     # Small parts.
 
