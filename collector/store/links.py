@@ -1,6 +1,6 @@
 """Keeps proofs of gaps and edits, and settles what came late; knows no rules of the chain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, delete, func, not_, or_, select, update
 
@@ -109,13 +109,13 @@ def _open(
     connection: Connection, host_id: str, epoch: str, first: int, last: int
 ) -> list[tuple[str, Gap]]:
     g = gaps.c
-    rows: Iterable[tuple[str, int, int, str, str, str]] = connection.execute(
+    rows = connection.execute(
         select(g.gap_id, g.first, g.last, g.before_hash, g.after_prevhash, g.detail)
         .where(g.host_id == host_id, g.epoch == epoch, g.kind == MISSING)
         .where(g.first <= last, g.last >= first)
         .order_by(g.first)
         .limit(_MOST_ANNOUNCED)
-    ).tuples()
+    )
     return [(row[0], Gap(MISSING, *row[1:])) for row in rows]
 
 
