@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from agent.control.ageing import AgeWatch
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer
-from agent.control.ageing import AgeWatch
 from agent.control.lists import ListKeeper
 from agent.control.sweep import Sweeper
 from agent.domain.errors import DockwardenError
