@@ -106,6 +106,11 @@ class SignedRepository:
             self.release("snapshot")
         self.release("timestamp")
 
+    def renew(self) -> None:
+        """Sign everything but the root anew, with new ends."""
+        for role in ("targets", EMERGENCY, *self.scopes, "snapshot", "timestamp"):
+            self.release(role)
+
     def publish_keys(self, *, root: bool = True, signers: Iterable[Signer] = ()) -> None:
         """Write a root (signed by `signers` besides its own keys) and targets of today's keys."""
         if root:
