@@ -107,7 +107,7 @@ class Daemon:
         )
         self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
         self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        repository = lists.repository(config)
+        self._repository = repository = lists.repository(config)
         self.lists = lists.list_keeper(config, repository, self.enforcer, self.sweeper)
         self.syncer = lists.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
         self.glass = lists.break_glass(config, self.enforcer, self.sweeper)
@@ -184,6 +184,8 @@ class Daemon:
                 server.close()
             gate.close()
             self.lockdown.close()
+            if self._repository is not None:
+                self._repository.close()  # else its worker would be waited for at the exit
             self.recorder.close()
             self._lookers.shutdown(wait=False, cancel_futures=True)
             self._pool.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 import os
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -258,6 +259,30 @@ def test_a_helper_that_hangs_is_ended_with_all_its_children(
         Helper(2.0, module=module).run(b"{}\n")
     for pid in map(int, pids.read_text().split()):
         assert not _lives(pid)
+
+
+def test_an_agent_that_stops_ends_its_helper(helper_module: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    body = f"open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    helper = Helper(50.0, module=says(helper_module, body))
+    errors: list[str] = []
+
+    def run() -> None:
+        try:
+            helper.run(b"")
+        except SyncFailed as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while not (started.exists() and started.read_text()):
+        time.sleep(0.01)
+    helper.close()
+    thread.join(20)
+    assert errors and "ended with -9" in errors[0]
+    assert not _lives(int(started.read_text()))
+    with pytest.raises(SyncFailed, match="stops"):
+        helper.run(b"")
 
 
 def _lives(pid: int) -> bool:

@@ -10,9 +10,9 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from agent.errors import SyncFailed
@@ -29,34 +29,31 @@ _KEPT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR", 
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
-@dataclass(frozen=True, slots=True)
 class Helper:
     """`module` is what `python -m` starts; `limit_seconds` how long it may take in all."""
 
-    limit_seconds: float
-    module: str = "agent.sync"
-    memory_bytes: int = MEMORY_LIMIT
+    def __init__(
+        self,
+        limit_seconds: float,
+        *,
+        module: str = "agent.sync",
+        memory_bytes: int = MEMORY_LIMIT,
+    ) -> None:
+        self.limit_seconds, self.module, self.memory_bytes = limit_seconds, module, memory_bytes
+        self._lock = threading.Lock()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     def run(self, request: bytes, arguments: Sequence[str] = ()) -> bytes:
         """Its standard output; raises `SyncFailed` when it ended badly or was ended."""
-        command = [sys.executable, "-P", "-B", "-m", self.module, *arguments]
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd="/",
-                env=_environment(),
-                start_new_session=True,  # a group of its own, to be ended as one
-            )
-        except OSError as error:
-            raise SyncFailed(f"the sync helper cannot be started: {error}") from error
+        process = self._start([sys.executable, "-P", "-B", "-m", self.module, *arguments])
         try:
             self._bound(process.pid)
             said, words, in_time = _talk(process, request, time.monotonic() + self.limit_seconds)
         finally:
-            _end(process)
+            with self._lock:
+                self._running = None
+                _end(process)
         for line in words.decode(errors="replace").splitlines():
             log.info("sync.helper_said", words=line)
         if not in_time:
@@ -72,6 +69,31 @@ class Helper:
                 hint="journalctl -u dockwarden tells more",
             )
         return said
+
+    def close(self) -> None:
+        """End what runs, from any thread, and start nothing more: the agent stops."""
+        with self._lock:
+            self._closed = True
+            if self._running is not None:
+                _kill(self._running)
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._closed:
+                raise SyncFailed("the agent stops")
+            try:
+                self._running = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    cwd="/",
+                    env=_environment(),
+                    start_new_session=True,  # a group of its own, to be ended as one
+                )
+            except OSError as error:
+                raise SyncFailed(f"the sync helper cannot be started: {error}") from error
+            return self._running
 
     def _bound(self, pid: int) -> None:
         """Below what the helper sets itself, should it be broken."""
@@ -120,14 +142,18 @@ def _talk(
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Its whole group, unless it is gone already."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    _kill(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _last_line(words: bytes) -> str:

@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 TIMESTAMP: Final = "metadata/timestamp.json"
 TIMESTAMP_LIMIT: Final = 16 << 10  # bytes, as TUF clients have it
-POLL_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 10.0
 _FOLDER: Final = "file://"
 
 
@@ -41,6 +41,10 @@ class HelperRepository:
         self._read, self._lowest_time, self._open = read, lowest_time, open_list
         self._polled = b""  # the hash of what the server has, by the last full answer
         self._validators: Mapping[str, str] = {}
+
+    def close(self) -> None:
+        """End a sync that is under way: the agent stops."""
+        self._helper.close()
 
     # The list.
 
