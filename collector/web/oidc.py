@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.starlette_client import OAuth
+from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped] # publishes none
+from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped] # the same
 from joserfc.errors import JoseError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
