@@ -43,9 +43,8 @@ class Generations:
         remove_leftovers(self.directory)
         make_directory(staging / METADATA)
         make_directory(staging / PAYLOAD)
-        if self.in_force:
-            for file in (self.in_force / METADATA).iterdir():
-                shutil.copyfile(file, staging / METADATA / file.name)
+        if self.in_force and (self.in_force / METADATA).is_dir():
+            shutil.copytree(self.in_force / METADATA, staging / METADATA, dirs_exist_ok=True)
         return staging
 
     def discard(self, staging: Path) -> None:
@@ -55,7 +54,7 @@ class Generations:
     @property
     def next(self) -> int:
         """The number that a staged generation will get: no directory has it or had it."""
-        return max([self.current, *self._numbers()]) + 1
+        return max([_named(self.directory), *self._numbers()]) + 1
 
     def switch(self, staging: Path) -> int:
         """Make what was staged durable and put it in force; its number. Raises `OSError`."""
@@ -78,23 +77,20 @@ class Generations:
 
 
 def current_generation(directory: Path) -> int:
-    """The number in `CURRENT`; 0 when none was ever in force.
+    """The number in `CURRENT`; 0 when none was ever in force or it is not there any more.
 
-    Raises `AllowlistRejected` when it names none that is there, and `OSError`.
+    Raises `OSError`.
     """
-    path = directory / CURRENT
+    number = _named(directory)
+    return number if (directory / str(number)).is_dir() else 0
+
+
+def _named(directory: Path) -> int:
     try:
-        text = path.read_text("ascii").strip()
+        text = (directory / CURRENT).read_bytes().strip()
     except FileNotFoundError:
         return 0
-    except ValueError:
-        text = ""
-    if text.isdigit() and (directory / text).is_dir():
-        return int(text)
-    raise AllowlistRejected(
-        f"{path}: {text[:20]!r} is no generation that is there",
-        hint="write the number of a whole generation into it, or remove the file to fetch one anew",
-    )
+    return int(text) if text.isdigit() else 0
 
 
 @contextmanager
