@@ -69,6 +69,7 @@ DEFAULT_LIFETIME = 90 * DAY
 @click.pass_obj
 def approve(
     path: Path,
+    *,
     references: tuple[str, ...],
     scope: str,
     tags: tuple[str, ...],

@@ -33,6 +33,7 @@ from registrar.workspace import Workspace
 @click.pass_obj
 def renew(
     path: Path,
+    *,
     image: str,
     scope: str,
     expires: str,
