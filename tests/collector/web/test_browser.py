@@ -65,7 +65,8 @@ def log_in(chromium: Chrome, address: str) -> None:
 
 def complaints(chromium: Chrome) -> list[str]:
     """What the browser refused or failed at since the last call."""
-    return [entry["message"] for entry in chromium.get_log("browser")]
+    entries = chromium.get_log("browser")  # type: ignore[no-untyped-call] # selenium types it not
+    return [entry["message"] for entry in entries]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
