@@ -1,10 +1,11 @@
 """Filters of the page as conditions of a query; knows which column means what, runs nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, func, literal, or_
+from sqlalchemy import ColumnElement, String, Tuple, and_, case, cast, func, literal, or_, tuple_
 
 from collector.store.schema import hosts
 from collector.times import first_id, us
@@ -62,12 +63,19 @@ def is_uuid(text: str) -> bool:
 
 def ids_between(column: Column, since: datetime | None, until: datetime | None) -> Column:
     """Event ids of that time: this is what leaves whole partitions out."""
-    bounds = [literal(True)]
+    bounds: list[Column] = [literal(True)]
     if since is not None:
         bounds.append(column >= first_id(us(since)))
     if until is not None:
         bounds.append(column < first_id(us(until)))
     return and_(*bounds)
+
+
+def pair(columns: Sequence[Column], values: Sequence[Any] | None = None) -> Tuple:
+    """A key of several columns, or such a key's values in the columns' own types, to compare."""
+    if values is None:
+        return tuple_(*columns)
+    return tuple_(*(literal(v, c.type) for c, v in zip(columns, values, strict=True)))
 
 
 def sane(text: str) -> str:

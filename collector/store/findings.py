@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Subquery, case, func, select, tuple_
+from sqlalchemy import Connection, Row, Select, Subquery, case, func, select
 
 from collector.store import conditions as where
 from collector.store.paging import pack, sliced, unpack
@@ -100,7 +100,8 @@ def rows(
     statement = _filtered(statement, e, wanted)
     last = unpack(after, str, str)
     if last and all(map(where.is_uuid, last)):
-        statement = statement.where(tuple_(e.event_id, e.host_id) < tuple_(*last))
+        key = (e.event_id, e.host_id)
+        statement = statement.where(where.pair(key) < where.pair(key, last))
     return sliced(
         connection.execute(statement).all(),
         limit,

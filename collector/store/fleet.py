@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, union
 
-from collector.store import fleet_summary, findings, host_rows
+from collector.store import findings, fleet_summary, host_rows, image_hosts
 from collector.store.database import Database
 from collector.store.schema import hosts, rollups
 from collector.web.values import (
@@ -58,7 +58,7 @@ class FleetReader:
     def image_hosts(self, digest: str, after: str = "", limit: int = 100) -> Slice[ImageHost]:
         """The hosts on which the image was seen, latest first; empty if none."""
         with self._database.read() as connection:
-            return host_rows.with_image(connection, digest, after, limit)
+            return image_hosts.with_image(connection, digest, after, limit)
 
     def findings(
         self, wanted: FindingFilter, after: str = "", limit: int = 100

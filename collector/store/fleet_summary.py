@@ -31,7 +31,6 @@ def summary(connection: Connection, now: datetime) -> FleetSummary:
         .where(h.token_revoked_at.is_(None))
         .group_by(status)
     ).all()
-    totals = [int(sum(column)) for column in list(zip(*by_status, strict=True))[2:]] or [0] * 6
     handled = [
         func.coalesce(func.sum(case((r.handling == str(one), r.occurrences), else_=0)), 0)
         for one in (Handling.KILLED, Handling.REPORTED)
@@ -41,7 +40,9 @@ def summary(connection: Connection, now: datetime) -> FleetSummary:
         select(*handled, func.count(func.distinct(unlisted))).where(r.hour >= recent(now))
     ).one()
     counted = {HostStatus(row[0]): int(row[1]) for row in by_status}
-    enforcing, observing, drifted, stale, gaps, dropped = totals
+    enforcing, observing, drifted, stale, gaps, dropped = (
+        sum(int(row[n]) for row in by_status) for n in range(2, 8)
+    )
     return FleetSummary(
         hosts={one: counted.get(one, 0) for one in HostStatus},
         enforcing=enforcing,

@@ -1,25 +1,23 @@
-"""Reads hosts: the list, one in detail, and those with an image; knows no HTML."""
+"""Reads hosts: the list, and one in detail; knows no HTML."""
 
 import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, tuple_, union
+from sqlalchemy import Connection, Row, func, select
 
 from collector.store import conditions as where
 from collector.store.figures import figures
 from collector.store.fleet_summary import recent
 from collector.store.paging import pack, sliced, unpack
-from collector.store.schema import gaps, hosts, inventory, rollups
+from collector.store.schema import gaps, hosts, rollups
 from collector.times import when, when_or_none
 from collector.web.values import (
     Gap,
-    Handling,
     HostDetail,
     HostFilter,
     HostRow,
     HostStatus,
-    ImageHost,
     Layer,
     Slice,
 )
@@ -43,7 +41,8 @@ def rows(
         statement = statement.where(where.containing(wanted.search, h.name, h.host_id))
     last = unpack(after, str, str)
     if last and where.is_uuid(last[1]):
-        statement = statement.where(tuple_(h.name, h.host_id) > tuple_(*last))
+        key = (h.name, h.host_id)
+        statement = statement.where(where.pair(key) > where.pair(key, last))
     found = connection.execute(statement).all()
     counts = _violations(connection, [row.host_id for row in found], now)
     return sliced(
@@ -82,70 +81,6 @@ def detail(connection: Connection, host_id: str, now: datetime) -> HostDetail | 
         spool_depth=row.spool_records,
         dropped_records=row.dropped,
         figures=figures(json.loads(row.figures)),
-    )
-
-
-def with_image(connection: Connection, digest: str, after: str, limit: int) -> Slice[ImageHost]:
-    """The hosts on which the image ran, tried to, or lies by their last inventory."""
-    digest = where.sane(digest)
-    h, r, i = hosts.c, rollups.c, inventory.c
-    is_it = or_(i.image == digest, i.manifest == digest)
-    ids = union(
-        select(r.host_id).where(r.image == digest), select(i.host_id).where(is_it)
-    ).subquery()
-    last_at = func.coalesce(
-        select(func.max(r.last_at))
-        .where(r.image == digest, r.host_id == h.host_id)
-        .scalar_subquery(),
-        h.last_seen_at,
-        0,
-    )
-    statement = (
-        select(h.host_id, h.name, last_at.label("last_at"))
-        .where(h.host_id.in_(select(ids.c.host_id)))
-        .order_by(last_at.desc(), h.host_id.desc())
-        .limit(limit + 1)
-    )
-    last = unpack(after, int, str)
-    if last and where.is_uuid(last[1]):
-        statement = statement.where(tuple_(last_at, h.host_id) < tuple_(*last))
-    found = connection.execute(statement).all()
-    page = [row.host_id for row in found]
-    handled = {
-        (row.host_id, row.handling): int(row[2])
-        for row in connection.execute(
-            select(r.host_id, r.handling, func.sum(r.occurrences))
-            .where(r.image == digest, r.host_id.in_(page))
-            .group_by(r.host_id, r.handling)
-        )
-    }
-    running: dict[str, int] = {}
-    names: dict[str, str] = {}
-    for row in connection.execute(
-        select(i.host_id, i.item, i.state, i.reference).where(is_it, i.host_id.in_(page))
-    ):
-        names.setdefault(row.host_id, row.reference)
-        if row.state == "running":
-            running[row.host_id] = running.get(row.host_id, 0) + 1
-    for row in connection.execute(
-        select(r.host_id, r.reference)
-        .where(r.image == digest, r.host_id.in_(page), r.reference != "")
-        .order_by(r.last_at)
-    ):
-        names[row.host_id] = row.reference
-    return sliced(
-        found,
-        limit,
-        lambda row: pack(row.last_at, row.host_id),
-        lambda row: ImageHost(
-            host_id=row.host_id,
-            host_name=row.name,
-            reference=names.get(row.host_id, ""),
-            killed=handled.get((row.host_id, str(Handling.KILLED)), 0),
-            reported=handled.get((row.host_id, str(Handling.REPORTED)), 0),
-            last_seen=when(row.last_at),
-            running=running.get(row.host_id, 0),
-        ),
     )
 
 
