@@ -13,10 +13,13 @@ from agent.domain.identity import ImageIdentity
 from agent.domain.payload import EMERGENCY
 from agent.errors import AllowlistRejected
 from agent.sync import index_rows as rows
+from agent.sync.request import Answer
+from agent.sync.summary import read_summary
 
 if TYPE_CHECKING:
     import sqlite3
 
+INDEX: Final = "index.sqlite"
 _CACHE_KIB: Final = 1_024
 _CHUNK: Final = 256  # approvals taken at a time when all are wanted
 _MANY: Final = 512  # digests asked for in one query
@@ -30,17 +33,17 @@ Found = dict[int, tuple[int, Entry]]
 
 
 class SignedList:
-    """A whole adopted list; immutable. `info` is what is known of it as a whole.
+    """A whole adopted list: the generation in `directory`; immutable.
 
-    Raises `AllowlistRejected` for a file that is no index of this version.
+    Raises `AllowlistRejected` where there is no index of this version.
     """
 
-    def __init__(self, path: str | Path, info: ListInfo) -> None:
-        self.info = info
-        self._path = Path(path)
+    def __init__(self, directory: str | Path) -> None:
+        self._path = Path(directory, INDEX)
         self._lock = threading.Lock()
         self._db = _opened(self._path)
         self._scopes, self._constraints = self._levels()
+        self.info = self._info(read_summary(self._path.parent))
 
     def about(self, image: ImageIdentity) -> Statements:
         """Every statement whose digests meet the image's, or those of what it is built on."""
@@ -115,6 +118,20 @@ class SignedList:
         return (
             tuple(scope for _, scope, _ in found),
             tuple(rows.unpack_constraints(constraints) for *_, constraints in found),
+        )
+
+    def _info(self, summary: Answer | None) -> ListInfo:
+        query = "SELECT sequence, approvals, denies, contact FROM scopes ORDER BY depth, scope"
+        found = self._rows(query)
+        contacts = [contact for *_, contact in found if contact]
+        return ListInfo(
+            sequence=summary.sequence if summary else sum(sequence for sequence, *_ in found),
+            origin=f"signed, {self._path.parent}",
+            signed=True,
+            scope=self._scopes[-1] if self._scopes else "",
+            contact=(summary.contact if summary else "") or (contacts[-1] if contacts else ""),
+            approvals=sum(approvals for _, approvals, _, _ in found),
+            denies=sum(denies for _, _, denies, _ in found),
         )
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
