@@ -1,8 +1,8 @@
 """All attacks, gathered from the modules that mount them."""
 
-from tests.attack import metadata
+from tests.attack import delegations, metadata, signatures
 from tests.attack.stage import ATTACKS
 
-MODULES = (metadata,)
+MODULES = (metadata, signatures, delegations)
 
 __all__ = ("ATTACKS", "MODULES")

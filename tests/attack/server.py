@@ -19,7 +19,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder = folder
         self.closing = threading.Event()
-        self.chosen: Choice = lambda path: False
+        self.chosen: Choice = lambda _: False
         self.misbehaviour: Answer | None = None
 
     @property

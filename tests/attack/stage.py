@@ -154,4 +154,3 @@ def add(name: str, power: str, mount: Mount, *options: bool | str) -> None:
     if name in ATTACKS:
         raise ValueError(f"two attacks are called {name}")
     ATTACKS[name] = Attack(name, power, mount, *options)  # type: ignore[arg-type] # its order
-

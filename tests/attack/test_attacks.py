@@ -1,4 +1,4 @@
-"""Every attack of the catalogue: the last good list stays in force, the next honest one is taken."""
+"""Every attack: the last good list stays in force, the next honest one is adopted."""
 
 from pathlib import Path
 
