@@ -205,3 +205,20 @@ def tab_to(chromium: Chrome, selector: str) -> None:
             return
         typed(chromium, Keys.TAB)
     pytest.fail(f"{selector} cannot be reached by Tab")
+
+
+def test_filters_and_chart_work_without_scripts(chromium: Chrome, shoot: Shoot) -> None:
+    with served(page_of(busy_world())) as address:
+        log_in(chromium, address)
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            chromium.get(address + "/violations")
+            assert chromium.find_elements(By.CSS_SELECTOR, ".chart rect.killed")
+            assert not chromium.find_elements(By.CSS_SELECTOR, "canvas")
+            chromium.find_element(By.NAME, "search").send_keys("keycloak", Keys.ENTER)
+            WebDriverWait(chromium, 10).until(lambda d: "search=keycloak" in d.current_url)
+            each = chromium.find_element(By.CSS_SELECTOR, "ol.findings").text
+            assert "keycloak" in each and "nginx" not in each
+        finally:
+            chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        shoot("without-scripts")

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from agent.domain.errors import DockwardenError
 from collector.web.app import PAGES, make_page
-from collector.web.login import MOST_FAILURES, safe_next
+from collector.web.login import MOST_FAILURES, hash_password, safe_next
 from collector.web.routing import Page
 from tests.collector.web.client import browser, csrf_of, log_in, signed_in
 from tests.collector.web.serving import page_of
@@ -195,3 +195,12 @@ def test_role_is_the_sessions_not_the_browsers() -> None:
     session = next(iter(world.sessions.values()))
     world.sessions = {session.key: replace(session, who="other")}
     assert "other" in client.get("/").text
+
+
+def test_passwords_are_kept_as_argon2id_of_rfc_9106() -> None:
+    world = World()
+    kept = hash_password("secret word")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$") and "secret" not in kept
+    world.people["admin"] = replace(world.people["admin"], password_hash=kept)
+    client = browser(page_of(world))
+    assert log_in(client, password="secret word").status_code == 303

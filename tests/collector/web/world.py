@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from argon2 import PasswordHasher
+
 from collector.web.accounts import Account, Role, Session
-from collector.web.login import hash_password
 from collector.web.ports import Actor
 from collector.web.values import (
     AuditEntry,
@@ -36,7 +37,7 @@ from collector.web.visit import PageSettings, Ports
 NOW = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 PASSWORD = "correct horse battery staple"
-HASH = hash_password(PASSWORD)
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # quick
 Row = TypeVar("Row")
 
 IMAGES = (
