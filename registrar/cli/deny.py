@@ -22,6 +22,7 @@ from registrar.clock import now as read_clock
 from registrar.images.content import content_of
 from registrar.images.denying import LONGEST_EMERGENCY, Word, denied, undenied
 from registrar.images.lookup import NotFound, digest_of, meeting
+from registrar.images.published import published_draft
 from registrar.images.spans import InvalidTime, span, told
 from registrar.workspace import Workspace
 
@@ -87,18 +88,28 @@ def add(
 @click.argument("digest", metavar="DIGEST")
 @scope_option
 @reason_option
-@click.option("--reinstate", is_flag=True, help="Also where its approval would hold again.")
 @yes_option
 @click.pass_obj
-def remove(path: Path, *, digest: str, scope: str, reason: str, reinstate: bool, yes: bool) -> None:
-    """Take back the denies of a scope that name this digest."""
+def remove(path: Path, *, digest: str, scope: str, reason: str, yes: bool) -> None:
+    """Take back the denies of a scope that name this digest.
+
+    A revocation that was published stays until its approval has ended.
+    """
     workspace = Workspace.open(path)
     wanted = _digest(digest)
-    draft, gone = undenied(workspace.draft(scope), wanted, reinstate=reinstate, now=read_clock())
+    published = published_draft(workspace.repository, scope)
+    draft, gone = undenied(
+        workspace.draft(scope),
+        wanted,
+        published=published.denies if published else (),
+        now=read_clock(),
+    )
+    for entry in gone:
+        say(f"{scope} said: {entry.reason}")
     if not yes:
-        click.confirm(f"Remove {gone} of the denies of {scope}?", abort=True)
+        click.confirm(f"Remove {len(gone)} of its denies?", abort=True)
     workspace.save(draft, one_line(f"Deny {wanted} no longer in {scope}: {reason}"))
-    say(f"Removed {gone}. Next: review, sign, publish.")
+    say(f"Removed {len(gone)}. Next: review, sign, publish.")
 
 
 @deny.command(name="list")

@@ -113,7 +113,9 @@ def _obstacles(
 
 def _denied(scope: str, deny: Deny, approval: SignedApproval) -> Obstacle:
     verb = "revoked it" if deny.revoked else "denies it"
-    fix = f"`deny remove {approval.id} --scope {scope}` first, if that reason is gone"
+    fix = f"`deny remove {approval.id} --scope {scope}` if that reason is gone"
+    if deny.revoked:
+        fix = f"rebuild the image, or `waiver grant {approval.id} --scope {scope} --lifts deny`"
     return Obstacle(scope, f"{scope} {verb}: {deny.reason}", fix)
 
 

@@ -35,13 +35,15 @@ def denied(draft: Draft, digests: frozenset[Digest], word: Word, *, revoked: boo
     return replace(draft, denies=(*draft.denies, new))
 
 
-def undenied(draft: Draft, digest: Digest, *, reinstate: bool, now: datetime) -> tuple[Draft, int]:
-    """The draft without the denies that name this digest, and how many they were.
+def undenied(
+    draft: Draft, digest: Digest, *, published: tuple[Deny, ...], now: datetime
+) -> tuple[Draft, tuple[Deny, ...]]:
+    """The draft without the denies that name this digest, and those denies.
 
-    A revocation is a tombstone: it stays while an approval that it meets has not ended, unless
-    somebody reinstates that approval knowingly. Raises `NotFound`.
+    A revocation that hosts have heard of (`published`) is a tombstone: it stays while an approval
+    that it meets has not ended (docs/internals/signed-allowlist.md). Raises `NotFound`.
     """
-    gone = [deny for deny in draft.denies if digest in deny.digests]
+    gone = tuple(deny for deny in draft.denies if digest in deny.digests)
     if not gone:
         raise NotFound(
             f"{draft.scope} does not deny {digest}", hint=f"`deny list --scope {draft.scope}`"
@@ -49,11 +51,10 @@ def undenied(draft: Draft, digest: Digest, *, reinstate: bool, now: datetime) ->
     for deny in gone:
         met = meeting(deny.digests, [draft])
         ends = max((f.approval.expires_at for f in met), default=now)
-        if deny.revoked and ends > now and not reinstate:
+        if deny.revoked and deny in published and ends > now:
             raise NotFound(
                 f"{draft.scope} revoked it, and its approval lasts until {told(ends)}:"
                 f" without the revocation it would run again",
-                hint="if that is what you want, add --reinstate",
+                hint="if that is wanted, `waiver grant` lifts it for a while, with a reason",
             )
-    kept = tuple(deny for deny in draft.denies if digest not in deny.digests)
-    return replace(draft, denies=kept), len(gone)
+    return replace(draft, denies=tuple(d for d in draft.denies if d not in gone)), gone
