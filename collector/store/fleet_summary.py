@@ -36,7 +36,7 @@ def summary(connection: Connection, now: datetime) -> FleetSummary:
         for one in (Handling.KILLED, Handling.REPORTED)
     ]
     unlisted = case((r.verdict.not_in(where.PLAINLY_ALLOWED) & (r.image != ""), r.image))
-    killed, reported, images = connection.execute(
+    found = connection.execute(
         select(*handled, func.count(func.distinct(unlisted))).where(r.hour >= recent(now))
     ).one()
     counted = {HostStatus(row[0]): int(row[1]) for row in by_status}
@@ -47,9 +47,9 @@ def summary(connection: Connection, now: datetime) -> FleetSummary:
         hosts={one: counted.get(one, 0) for one in HostStatus},
         enforcing=enforcing,
         observing=observing,
-        killed=int(killed),
-        reported=int(reported),
-        unapproved_images=images,
+        killed=int(found[0]),
+        reported=int(found[1]),
+        unapproved_images=found[2],
         drifted_hosts=drifted,
         stale_lists=stale,
         hosts_with_gaps=gaps,

@@ -225,3 +225,10 @@ alerts = Table(
     _at("sent_at", null=True),
     Index("ix_alerts_sent_at", "sent_at", "next_try_at"),
 )
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("value"),
+)

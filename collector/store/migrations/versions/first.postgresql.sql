@@ -187,3 +187,9 @@ CREATE TABLE sessions (
 
 CREATE INDEX ix_sessions_expires_at ON sessions (expires_at);
 
+CREATE TABLE settings (
+  name VARCHAR(64) NOT NULL,
+  value TEXT DEFAULT '' NOT NULL,
+  CONSTRAINT pk_settings PRIMARY KEY (name)
+);
+
