@@ -54,11 +54,14 @@ def next_list(
     previous: ScopeList | None,
     before: Iterable[SignedApproval],
     blobs: Blobs,
+    *,
+    inline_bytes: int = INLINE_BYTES,
 ) -> ScopeList:
     """The list to publish: `draft` with its sequence, count, state, base and deltas.
 
     `draft.approvals` are all there shall be, `before` all that `previous` held (`approvals_of`);
-    everything else of the draft is taken as it is. If nothing changed but the time, `previous` is
+    everything else of the draft is taken as it is. `inline_bytes` is how long a list may be that
+    holds its approvals itself. If nothing changed but the time, `previous` is
     returned. Raises what `blobs` raises.
     """
     lines = {approval.id: approval_line(approval) for approval in draft.approvals}
@@ -69,7 +72,7 @@ def next_list(
     )
     if previous is not None and _says_the_same(previous, fresh):
         return previous
-    if len(lines) <= INLINE_LIMIT and len(write_list(fresh)) <= INLINE_BYTES:
+    if len(lines) <= INLINE_LIMIT and len(write_list(fresh)) <= inline_bytes:
         return fresh
     if previous is None or previous.base is None:
         base = _base(fresh.scope, sequence, lines, blobs)
