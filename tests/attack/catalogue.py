@@ -1,8 +1,8 @@
 """All attacks, gathered from the modules that mount them."""
 
-from tests.attack import delegations, metadata, signatures
+from tests.attack import delegations, metadata, signatures, transport
 from tests.attack.stage import ATTACKS
 
-MODULES = (metadata, signatures, delegations)
+MODULES = (metadata, signatures, delegations, transport)
 
 __all__ = ("ATTACKS", "MODULES")

@@ -56,6 +56,11 @@ def judged(attack: Attack, *, with_stock: bool) -> Outcome:
 def _recover(stage: Stage) -> None:
     """The honest publication that follows is adopted."""
     stage.end_attack()
+    root = stage.admins.roles["root"].signed
+    if stage.trusted_root() > root.version:  # rightly signed, so only a newer one ends it
+        root.version = stage.trusted_root()
+        stage.admins.publish_keys()
+    stage.admins.overtake(stage.thief)
     stage.admins.approve(HOST_SCOPE, "after")
     stage.admins.publish()
     answer = stage.sync()

@@ -137,7 +137,7 @@ def swapped_bytes_of_metadata(stage: Stage) -> None:
     """One byte of a new list's metadata is another one."""
     publish_evil(stage)
     file = stage.thief.file("acme")
-    file.write_bytes(file.read_bytes().replace(b'"length": ', b'"length": 1', 1))
+    file.write_bytes(file.read_bytes().replace(b'"length":', b'"length":1', 1))
 
 
 @attack(SERVER)
@@ -177,9 +177,11 @@ def expired(role: str, stage: Stage) -> None:
     thief = stage.thief
     if role == "root":
         thief.publish_keys()
-    thief.deny("emergency", "hot", expires_at="2026-11-24T00:00:00Z")
-    thief.approve("acme", "evil2")
-    thief.publish()
+    if role == "emergency":
+        thief.deny(role, "pay", expires_at="2026-11-24T00:00:00Z")
+        thief.publish()
+    else:
+        publish_evil(stage)
     if role == "targets":
         thief.release("targets")
     thief.roles[role].signed.expires = thief.now + TOO_OLD

@@ -139,6 +139,8 @@ def _release(stage: Stage, role: str) -> None:
     elif role == "targets":
         thief.release("targets")
         sign_online(stage)
-    elif role == "emergency":
-        thief.deny("emergency", "hot", expires_at="2026-11-24T00:00:00Z")
-    publish_evil(stage)
+    if role == "emergency":
+        thief.deny(role, "pay", expires_at="2026-11-24T00:00:00Z")
+        thief.publish()
+    else:
+        publish_evil(stage)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from agent.sync.request import Answer, Request
 from agent.sync.run import sync
@@ -85,6 +85,10 @@ class Stage:
         """The payload in force, as it must be after the attack."""
         return dict(self.enforced().payload) if (self.directory / "CURRENT").exists() else {}
 
+    def trusted_root(self) -> int:
+        """The version of the newest root that the host trusts."""
+        return max(int(p.name.split(".")[0]) for p in (self.directory / "roots").iterdir())
+
     def later(self, **ago: float) -> None:
         """Let time pass, for the host and for the administrators."""
         self.now += timedelta(**ago)
@@ -93,12 +97,13 @@ class Stage:
     def end_attack(self) -> None:
         """The administrators take their server back as they had left it."""
         self.server.behave()
-        for file in self.admins.path.rglob("*"):
-            if (file.is_symlink() or not file.is_dir()) and file not in self.files:
+        for file in list(self.admins.path.rglob("*")):
+            is_folder = file.is_dir() and not file.is_symlink()
+            if is_folder and file in self.files:
+                file.rmdir()
+            elif not is_folder:
                 file.unlink()
         for file, data in self.files.items():
-            if file.is_symlink() or not file.is_file():
-                file.unlink(missing_ok=True)
             file.write_bytes(data)
 
     def forget(self, *names: str) -> None:
@@ -130,27 +135,29 @@ class Attack:
 ATTACKS: dict[str, Attack] = {}
 
 
-def attack(
-    power: str,
-    *,
-    silent: bool = False,
-    wipes: bool = False,
-    long: bool = False,
-    over_files: bool = False,
-    stock: str = "run",
-) -> Callable[[Mount], Mount]:
+class Options(TypedDict, total=False):
+    """Those of `Attack` that have a default."""
+
+    silent: bool
+    wipes: bool
+    long: bool
+    over_files: bool
+    stock: str
+
+
+def attack(power: str, **options: Unpack[Options]) -> Callable[[Mount], Mount]:
     """Put a function that mounts an attack into the catalogue under its own name."""
 
     def enter(mount: Mount) -> Mount:
-        add(mount.__name__, power, mount, silent, wipes, long, over_files, stock)
+        add(mount.__name__, power, mount, **options)
         return mount
 
     return enter
 
 
-def add(name: str, power: str, mount: Mount, *options: bool | str) -> None:
+def add(name: str, power: str, mount: Mount, **options: Unpack[Options]) -> None:
     """Put an attack into the catalogue; a name is given once."""
     name = name.replace("_", "-")
     if name in ATTACKS:
         raise ValueError(f"two attacks are called {name}")
-    ATTACKS[name] = Attack(name, power, mount, *options)  # type: ignore[arg-type] # its order
+    ATTACKS[name] = Attack(name, power, mount, **options)

@@ -107,6 +107,7 @@ class ScopeContent:
     extra: Document = field(default_factory=dict)
     extra_denies: Document = field(default_factory=dict)
     sequence: int = 0
+    deny_sequence: int = 0
     base: Document = field(default_factory=dict)
     deltas: list[Document] = field(default_factory=list)
     delta_of: Callable[[Document, Document], bytes] = delta
@@ -114,7 +115,7 @@ class ScopeContent:
 
     def deny_document(self) -> Document:
         """deny.json."""
-        head = {"format": 1, "scope": self.scope, "sequence": max(self.sequence, 1)}
+        head = {"format": 1, "scope": self.scope, "sequence": self.deny_sequence}
         return {**head, "denies": self.denies, **self.extra_denies}
 
     def list_document(self, now: datetime, store: Store) -> Document:

@@ -28,6 +28,7 @@ EMERGENCY = "emergency"
 TOP = ("root", "targets", "snapshot", "timestamp")
 DAYS = {"root": 365, "targets": 365, "snapshot": 30, "timestamp": 1, EMERGENCY: 30}
 SCOPE_DAYS = 180
+LIST_FIELDS = ("approvals", "waivers", "constraints", "policy", "contact", "extra")
 THRESHOLDS = {"snapshot": 1, "timestamp": 1}  # every other role's is 2
 
 
@@ -61,7 +62,7 @@ class SignedRepository:
         self.contents = {s: ScopeContent(s, long=s in set(long)) for s in self.scopes}
         self.contents[EMERGENCY] = ScopeContent(EMERGENCY)
         self.roles: dict[str, Metadata[Any]] = {}
-        self._published: dict[str, str] = {}
+        self._published: dict[str, tuple[str, str]] = {}
         for folder in ("metadata", "targets", "blobs"):
             (path / folder).mkdir(parents=True)
         empty: dict[str, Signed] = {n: Targets() for n in ("targets", EMERGENCY, *self.scopes)}
@@ -105,6 +106,13 @@ class SignedRepository:
         if changed:
             self.release("snapshot")
         self.release("timestamp")
+
+    def overtake(self, other: "SignedRepository") -> None:
+        """Sign everything but the root anew, with versions beyond those of another hand."""
+        for role in self.roles.keys() - {"root"}:
+            signed = self.roles[role].signed
+            signed.version = max(signed.version, other.roles[role].signed.version)
+        self.renew()
 
     def renew(self) -> None:
         """Sign everything but the root anew, with new ends."""
@@ -198,11 +206,14 @@ class SignedRepository:
 
     def _draft(self, scope: str) -> bool:
         content = self.contents[scope]
-        said = repr({**vars(content), "sequence": 0, "base": 0, "deltas": 0, "_before": 0})
-        if self._published.get(scope) == said:
+        denies = repr((content.denies, content.extra_denies))
+        listing = repr({n: v for n, v in vars(content).items() if n in LIST_FIELDS})
+        before = self._published.get(scope, ("", ""))
+        if before == (denies, listing):
             return False
-        self._published[scope] = said
-        content.sequence += 1
+        self._published[scope] = denies, listing
+        content.deny_sequence += before[0] != denies
+        content.sequence += before[1] != listing
         self.draft(scope)
         return True
 
