@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,10 +31,9 @@ class Published:
     """A repository of two scopes, whose roles need two administrators, and the host of the lower
     one, which has adopted it."""
 
-    def __init__(self, host: LabHost, folder: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.admins = SignedRepository(folder, ("acme", "acme.pay"), now=datetime.now(UTC))
-        host.path("/etc/dockwarden/root.json").write_bytes(self.admins.root_file.read_bytes())
 
     def approve(self, scope: str, *images: BuiltImage) -> None:
         """Two administrators approve these."""
@@ -82,7 +83,7 @@ def deny(image: BuiltImage, *, revoked: bool = False) -> documents.Document:
 def published(host: LabHost, tmp_path: Path, good: BuiltImage) -> Iterator[Published]:
     """Approves `good` at the application's level."""
     folder = host.work / f"lists-{tmp_path.name}"
-    found = Published(host, folder)
+    found = Published(folder)
     found.approve("acme.pay", good)
     found.publish()
     yield found
@@ -98,11 +99,16 @@ def signed(
 ) -> Iterator[Trials]:
     """An enforcing agent that goes by that list."""
     agent = make_agent(allowlist=published.settings)
-    root = host.path("/etc/dockwarden/root.json")  # an agent that is new begins without files
-    root.write_bytes(published.admins.root_file.read_bytes())
-    root.chmod(0o644)
+    give_root(host, published)
     synced(agent)
     yield Trials(host, agent, tmp_path)
+
+
+def give_root(host: LabHost, published: Published) -> None:
+    """Whose signatures the host trusts at first; an agent that is new begins without files."""
+    root = host.path("/etc/dockwarden/root.json")
+    root.write_bytes(published.admins.root_file.read_bytes())
+    root.chmod(0o644)
 
 
 def synced(agent: LabAgent) -> Mapping[str, Any]:
@@ -190,6 +196,34 @@ def test_what_a_thief_without_keys_publishes_is_not_adopted(
     assert agent.findings(event="list.sync_failed")
     signed.never_ran(signed.run(bad))
     signed.runs(signed.run(good))
+
+
+def test_over_a_network_a_change_is_adopted_at_the_next_poll(
+    host: LabHost,
+    published: Published,
+    make_agent: Callable[..., LabAgent],
+    good: BuiltImage,
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8099"]
+    server = host.popen(
+        [*command, "-d", str(published.folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    settings = {**published.settings, "source": "http://127.0.0.1:8099", "poll_seconds": 1.0}
+    try:
+        agent = make_agent(allowlist=settings)
+        give_root(host, published)
+        synced(agent)
+        trials = Trials(host, agent, tmp_path)
+        trials.runs(running := trials.run(good))
+        published.admins.deny("acme", deny(good))
+        published.publish()
+        trials.ended(running, "denied")
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_break_glass(signed: Trials, published: Published, bad: BuiltImage) -> None:
