@@ -152,7 +152,9 @@ def _images(
     if len(references) == 1:
         return [resolve(references[0], registries, tags=tags)], []
     entries = read_seed(seed) if seed else [Entry(text) for text in references]
-    outcomes = resolve_many([entry.reference for entry in entries], registries, progress)
+    outcomes = resolve_many(
+        [entry.reference for entry in entries], registries, progress, tags_may_move=seed is not None
+    )
     images: dict[Digest, ResolvedImage] = {}
     failed: list[tuple[str, DockwardenError]] = []
     for entry, outcome in zip(entries, outcomes, strict=True):

@@ -55,7 +55,8 @@ def simulate(
     now = read_clock()
     at = instant(when, "--at", now) if when else now
     cases = _cases(image, platform, registries_of(plain_http, ca_file, docker_config))
-    answers = [judge(case, _list(ctx.obj, scope, published), now=at) for case in cases]
+    allowlist = _list(ctx.obj, scope, published)
+    answers = [judge(case, allowlist, now=at) for case in cases]
     tree = published if published else Path(ctx.obj) / "repository"
     signers = {a.decision.scope: signers_of(tree, a.decision.scope) for a in answers}
     if output == "json":
