@@ -75,7 +75,15 @@ def syncer(
     if source is None:
         return None
     periods = Periods(config.allowlist.poll_seconds, config.allowlist.refresh_seconds)
-    return Syncer(source, lists, enforcer, sweeper, periods=periods, spread=random.uniform)
+    return Syncer(
+        source,
+        lists,
+        enforcer,
+        sweeper,
+        periods=periods,
+        spread=random.uniform,
+        source=config.allowlist.source,
+    )
 
 
 def break_glass(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> BreakGlass:

@@ -84,7 +84,7 @@ def _allowlist(allowlist: Answer) -> str:
     if allowlist.get("sequence") is None:
         return "none is trusted yet"
     signed = "signed" if allowlist.get("signed") else "unsigned"
-    origin = cell(allowlist.get("origin")).removesuffix(f", {signed}")
+    origin = cell(allowlist.get("source") or allowlist.get("origin")).removesuffix(f", {signed}")
     return (
         f"sequence {allowlist['sequence']}, {counted(allowlist.get('approvals'), 'approval')},"
         f" {signed}, loaded {local_time(allowlist.get('loaded_at'))}, from {origin}"

@@ -36,7 +36,8 @@ class Periods:
 
 
 class Syncer:
-    """One sync at a time; `spread(low, high)` draws a number between the two."""
+    """One sync at a time; `spread(low, high)` draws a number between the two, `source` is where
+    people find the repository."""
 
     def __init__(
         self,
@@ -47,11 +48,13 @@ class Syncer:
         *,
         periods: Periods,
         spread: Callable[[float, float], float],
+        source: str = "",
     ) -> None:
         self._repository, self._lists = repository, lists
         self._enforcer = enforcer
         self._age = AgeWatch(enforcer, sweeper)
         self._periods, self._spread = periods, spread
+        self._source = source
         self._busy = False
         self._again = False
         self._begun = self._done = 0  # syncs, by number from 1
@@ -103,6 +106,7 @@ class Syncer:
         """The list's part of `dockwarden status` that only a signed one has."""
         answer, found = self.answer, self._age.standing
         return {
+            "source": self._source,
             "freshness": str(found.freshness) if found else "",
             "fresh_until": found.ended_at.isoformat() if found else None,
             "too_stale_at": found.too_stale_at.isoformat() if found else None,

@@ -147,6 +147,7 @@ def test_check_knows_that_a_closed_list_approves_nothing(
 SIGNED = {
     **STATUS["allowlist"],
     "signed": True,
+    "source": "https://lists.acme.test",
     "freshness": "stale",
     "fresh_until": "2026-11-23T09:00:00+00:00",
     "too_stale_at": "2026-11-30T09:00:00+00:00",
@@ -166,7 +167,14 @@ def test_status_shows_freshness_the_last_sync_and_break_glass(host: Host) -> Non
     }
     host.serve({"status": lambda _: {**STATUS, "allowlist": SIGNED, "break_glass": glass}})
     told = host.run("status").stdout
-    for words in ("signed", "stale since", "last sync", "no route to host", "IN FORCE until"):
+    for words in (
+        "signed, loaded",
+        "from https://lists.acme.test",
+        "stale since",
+        "last sync",
+        "no route to host",
+        "IN FORCE until",
+    ):
         assert words in told
     assert "by carol: the list is wrong" in told
 

@@ -126,6 +126,7 @@ def test_from_approval_to_revocation(
     signed.never_ran(signed.run(bad))
     status = agent.status()["allowlist"]
     assert (status["signed"], status["freshness"]) == (True, "fresh")
+    assert status["source"] == published.settings["source"]
     shown = json.loads(agent.cli("allowlist", "show", "-o", "json").stdout)
     signers = {scope["scope"]: scope["signers"] for scope in shown["scopes"]}
     assert len(signers["acme.pay"]) >= 2
