@@ -14,7 +14,8 @@ from agent.sync.limits import become, bound, unalarmed
 from agent.sync.request import Answer, Request, request_of, to_json
 
 _LARGEST: Final = 1 << 16  # bytes of a request
-_LATE: Final = ("encodings.idna", "tuf.api.serialization.json")  # else imported when first used
+# What libraries import at first use: by then this may be a user who cannot read them.
+_LATE: Final = ("_strptime", "encodings.idna", "tuf.api.serialization.json")
 _USAGE: Final = "usage: python -m agent.sync [--user NAME] < request\n"
 
 

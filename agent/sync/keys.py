@@ -46,8 +46,14 @@ def signers(delegator: Root | Targets, role: str, signed: Metadata[Any]) -> tupl
 def people(delegator: Root | Targets, role: str) -> tuple[int, frozenset[str]]:
     """The role's threshold and the key materials that may sign it."""
     found = delegator.get_delegated_role(role)
-    keys = (delegator.get_key(keyid) for keyid in found.keyids)
-    return found.threshold, frozenset(_material(key) for key in keys)
+    return found.threshold, frozenset(_identity(delegator, keyid) for keyid in found.keyids)
+
+
+def _identity(delegator: Root | Targets, keyid: str) -> str:
+    try:
+        return _material(delegator.get_key(keyid))
+    except (ValueError, AllowlistRejected):  # nobody can sign with it; it still tells them apart
+        return f"unusable {keyid}"
 
 
 def _material(key: Key) -> str:
