@@ -1,6 +1,6 @@
 """The workspace as one object: finds, reads and durably writes its files, and commits them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -114,7 +114,12 @@ class Workspace:
             path.unlink(missing_ok=True)
         for directory in {path.parent for path in gone}:
             sync_directory(directory)
-        commit(self.path, [*changed, *gone], message)
+        self.commit([*changed, *gone], message)
+
+    def commit(self, paths: Iterable[Path], message: str) -> None:
+        """Commit just these files, where the workspace is a git work tree; what the online machine
+        alone keeps (timestamp, snapshots, a switch on its way) stays out of it."""
+        commit(self.path, [path for path in paths if not _is_online(path)], message)
 
     def _scope(self, scope: str) -> Path:
         return self.path / "scopes" / scope
@@ -135,6 +140,11 @@ def check_scope_name(scope: str, at: str, *, parent: str | None) -> str:
             f"{at}: {scope!r} is the name of a role", hint="choose another name for it"
         )
     return scope
+
+
+def _is_online(path: Path) -> bool:
+    is_metadata = path.parent.name == "metadata" and path.parent.parent.name == "repository"
+    return is_metadata and path.name.endswith(("timestamp.json", ".snapshot.json"))
 
 
 def _content(path: Path) -> bytes | None:

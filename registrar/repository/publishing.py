@@ -1,0 +1,202 @@
+"""Checks that everything is signed and readable, then switches; an interrupted switch is finished
+by the next.
+
+The new files first lie whole in a staging folder beside what waits; a marker says that they were
+checked. Order of the switch: blobs and payload, metadata by version, a new root, the timestamp.
+Hosts find the new state only through the timestamp, and a new root by its number.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from agent.domain.payload import EMERGENCY
+from agent.durable import make_directory, remove_leftovers, sync_directory, write_file
+from registrar.errors import NotReady, RepositoryBroken
+from registrar.repository.client import Seen, see
+from registrar.repository.online import TIMESTAMP, OnlineKeys, next_online
+from registrar.repository.pending import PendingRole, drop_pending, pending_roles
+from registrar.repository.plan import standings
+from registrar.repository.standing import Standing
+from registrar.repository.tree import Layered, Published, denies_in, file_of, listing_in
+from registrar.workspace import Workspace
+
+STAGE: Final = ".publishing"
+_CHECKED: Final = "checked"
+_MESSAGE: Final = "Published: the signed repository"
+_MODE: Final = 0o644
+_DIRECTORY_MODE: Final = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Of what waits: the roles that can be published, and the counts that are not met."""
+
+    ready: Mapping[str, PendingRole]
+    unmet: tuple[Standing, ...] = field(default=())
+
+
+def readiness(workspace: Workspace) -> Readiness:
+    """What waits, split by whether enough distinct administrators have signed it. What rests on a
+    root or on delegations that are not ready is not ready either."""
+    published = Published(workspace.repository)
+    waiting = pending_roles(workspace)
+    ready: dict[str, PendingRole] = {}
+    unmet: list[Standing] = []
+    for role in sorted(waiting, key=_rank):
+        _check_next(published, waiting[role])
+        counts = standings(published, waiting, role)
+        unmet += [count for count in counts if not count.ready]
+        above = [other for other in waiting if _rank(other) < _rank(role)]
+        if all(other in ready for other in above) and all(count.ready for count in counts):
+            ready[role] = waiting[role]
+    return Readiness(ready, tuple(unmet))
+
+
+def publish(
+    workspace: Workspace,
+    keys: Callable[[], OnlineKeys],
+    now: datetime,
+    *,
+    roles: Iterable[str] | None = None,
+) -> Seen | None:
+    """Publish what waits (only `roles`, where they are given); None where nothing does.
+
+    Raises `NotReady` while a signature is missing, `RepositoryBroken` when a host would refuse
+    the outcome; in both cases nothing was published.
+    """
+    finish(workspace)
+    found = readiness(workspace)
+    chosen = dict(found.ready)
+    if roles is None:
+        check_met(found)
+    else:
+        chosen = {role: step for role, step in chosen.items() if role in set(roles)}
+    if not chosen:
+        return None
+    published = Published(workspace.repository)
+    files = {path: data for step in chosen.values() for path, data in step.files.items()}
+    for role, step in chosen.items():
+        files[f"metadata/{step.metadata.signed.version}.{role}.json"] = file_of(step.metadata)
+    versions = {
+        role: step.metadata.signed.version for role, step in chosen.items() if role != "root"
+    }
+    files |= next_online(published, versions, keys(), now, anew="root" in chosen)
+    seen = check(published, files)
+    stage(workspace, files)
+    finish(workspace)
+    drop_pending(workspace, list(chosen), f"Published: {', '.join(chosen)}")
+    return seen
+
+
+def check_met(found: Readiness) -> None:
+    """Raise `NotReady` naming every count that is not met and who could sign."""
+    if found.unmet:
+        lines = [
+            f"{count.words()}; missing: {count.threshold - len(count.signed)} of"
+            f" {', '.join(count.missing) or 'nobody'}"
+            for count in found.unmet
+        ]
+        raise NotReady(
+            "signatures are missing, nothing was published:\n" + "\n".join(lines),
+            hint="have them run `sign`, or publish what is complete by `publish --ready`",
+        )
+
+
+def check(published: Published, files: dict[str, bytes]) -> Seen:
+    """Read the state to be as a host that trusts the present root would (its own, at first), and
+    refuse lists that went back."""
+    present = published.root()
+    first = file_of(present) if present else files.get("metadata/1.root.json")
+    if first is None:
+        raise RepositoryBroken("there is no first root", hint="`sign` it, then publish")
+    seen = see(Layered(files, published), first)
+    before = _sequences(published)
+    for scope in seen.scopes:
+        if scope.sequence < before.get(scope.scope, 0):
+            raise RepositoryBroken(
+                f"{scope.scope}: sequence {scope.sequence} is older than {before[scope.scope]},"
+                " which was published",
+                hint="`sign` the scope again",
+            )
+    return seen
+
+
+def stage(workspace: Workspace, files: Mapping[str, bytes]) -> None:
+    """Keep the new files aside, durably, then mark them as checked."""
+    folder = workspace.pending / STAGE
+    for path, data in files.items():
+        make_directory((folder / path).parent, mode=_DIRECTORY_MODE)
+        write_file(folder / path, data, mode=_MODE)
+    write_file(folder / _CHECKED, b"", mode=_MODE)
+
+
+def finish(workspace: Workspace) -> bool:
+    """Finish an interrupted switch, or forget one that was not yet checked; whether there was one
+    to finish."""
+    folder = workspace.pending / STAGE
+    complete = (folder / _CHECKED).exists()
+    if complete:
+        copied = mirror(folder, workspace.repository)
+        workspace.commit([workspace.repository / path for path in copied], _MESSAGE)
+        (folder / _CHECKED).unlink()
+        sync_directory(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+        sync_directory(workspace.pending)
+    return complete
+
+
+def mirror(source: Path, destination: Path) -> list[str]:
+    """Copy what differs in the order of the switch, each file durably and at once; returns what
+    was copied. What is served is whole at every moment, wherever this is cut short."""
+    files = [str(path.relative_to(source)) for path in source.rglob("*.json")]
+    files += [str(path.relative_to(source)) for path in source.glob("blobs/*")]
+    copied: list[str] = []
+    for path in sorted(files, key=_order):
+        if path.startswith(".") or "/." in path:
+            continue
+        data, there = (source / path).read_bytes(), destination / path
+        if there.is_file() and there.read_bytes() == data:
+            continue
+        make_directory(there.parent, mode=_DIRECTORY_MODE)
+        remove_leftovers(there.parent, there.name)
+        write_file(there, data, mode=_MODE)
+        copied.append(path)
+    return copied
+
+
+def _sequences(published: Published) -> dict[str, int]:
+    targets = published.targets()
+    delegations = targets.signed.delegations if targets else None
+    found: dict[str, int] = {}
+    for scope in (delegations.roles or {}) if delegations else {}:
+        metadata = published.role(scope)
+        if metadata is not None:
+            read = denies_in if scope == EMERGENCY else listing_in
+            found[scope] = read(metadata, scope, published).sequence
+    return found
+
+
+def _check_next(published: Published, step: PendingRole) -> None:
+    version, last = step.metadata.signed.version, published.roles.get(step.role, 0)
+    if version != last + 1:
+        raise NotReady(
+            f"{step.role}: version {version} waits, but {last} is published",
+            hint="it was signed against another state: `sign` it again",
+        )
+
+
+def _rank(role: str) -> int:
+    return {"root": 0, "targets": 1}.get(role, 2)
+
+
+def _order(path: str) -> tuple[int, str]:
+    if not path.startswith("metadata/"):
+        return 0, path
+    if path == TIMESTAMP:
+        return 3, path
+    return (2 if path.endswith(".root.json") else 1), path
