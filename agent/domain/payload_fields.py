@@ -24,7 +24,8 @@ def decoded(data: bytes, at: str, *, limit: int = DOCUMENT_LIMIT) -> dict[str, A
     if len(data) > limit:
         raise wrong_at(at, f"{len(data)} bytes, {limit} at most", "publish again")
     try:
-        found = json.loads(data, object_pairs_hook=lambda pairs: _object(at, pairs))
+        # Decoded here, since json.loads would take UTF-16 and UTF-32 as well.
+        found = json.loads(data.decode(), object_pairs_hook=lambda pairs: _object(at, pairs))
     except (ValueError, RecursionError) as error:
         raise wrong_at(at, f"no JSON: {error}", "publish again") from error
     if not isinstance(found, dict):
