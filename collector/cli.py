@@ -109,7 +109,7 @@ def migrate(called: Called) -> None:
 @cli.command()
 @click.pass_obj
 def check(called: Called) -> None:
-    """Are the configuration and the database right? Changes nothing."""
+    """Are the configuration and the database right? Changes no rows."""
     from collector.store.migrate import check_current
 
     config = called.config
@@ -276,7 +276,7 @@ class _database:
         self._config = called.config
 
     def __enter__(self) -> Any:
-        from collector.serving import open_database
+        from collector.opening import open_database
         from collector.store.migrate import migrate as run
 
         self._database = open_database(self._config)

@@ -8,15 +8,14 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from agent import __version__
 from collector import clock
 from collector.app import make_app
 from collector.background import Background
 from collector.config import FILE_VARIABLE, Config, load
 from collector.ingest.limits import Rate
+from collector.opening import open_database
 from collector.store import partitions
 from collector.store.access import AccountBook, AuditLog
-from collector.store.database import Database
 from collector.store.desk import EnrolmentDesk
 from collector.store.fleet import FleetReader
 from collector.store.migrate import check_current, migrate
@@ -27,15 +26,6 @@ from collector.web.app import make_page
 from collector.web.visit import OidcSettings, PageSettings, Ports
 
 _GRACEFUL_SECONDS = 15
-
-
-def open_database(config: Config) -> Database:
-    """Connects when first used; the folder of an SQLite file is made."""
-    url = config.database.url
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    connections = config.database.connections + config.database.writers
-    return Database.open(url, connections=connections)
 
 
 def prepare(config: Config) -> None:
@@ -100,7 +90,6 @@ def serve(config: Config, file: Path | None) -> None:
         server_header=False,
         log_level="info",
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-        headers=[("Dockwarden-Collector", __version__)],
     )
 
 
