@@ -63,7 +63,8 @@ class Station:
             "authorization": f"Bearer {host.token}",
             "content-type": "application/cloudevents-batch+json",
         } | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.post("/v1/events", content=content, headers=given)
+        answer: httpx.Response = self.client.post("/v1/events", content=content, headers=given)
+        return answer
 
 
 @contextmanager

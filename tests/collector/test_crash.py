@@ -113,9 +113,9 @@ def test_killed_collectors_keep_what_they_acknowledged(database: Database, runs:
                 sender.join()
         pid, port = started(helper)
         for spool in spools:  # what was under way last is sent once more
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-            assert spool.send(connection)
-            connection.close()
+            last = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            assert spool.send(last)
+            last.close()
         os.kill(pid, signal.SIGKILL)
     acknowledged = {(s.host.id, event) for s in spools for event in s.acknowledged}
     with database.read() as connection:

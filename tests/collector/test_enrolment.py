@@ -63,9 +63,8 @@ def test_no_secret_and_no_token_is_kept_in_the_clear(database: Database) -> None
     enrolled = desk.enrol(text, machine_id="m", boot_id="", hostname="h", by=HOST, now=NOW)
     assert enrolled is not None
     with database.read() as connection:
-        stored = str(
-            connection.execute(select(hosts)).all() + connection.execute(select(secrets)).all()
-        )
+        tables = [connection.execute(select(table)).all() for table in (hosts, secrets)]
+    stored = str(tables)
     assert text.rsplit("_", 1)[1] not in stored
     assert enrolled.token.split("_", 2)[2] not in stored
 

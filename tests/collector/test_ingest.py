@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from collector.ingest.limits import LONGEST_BODY, LONGEST_INFLATED, Rate
 from collector.store.database import Database
 from collector.store.schema import events, hosts
-from tests.collector.events import Sender, finding, packed, seal
-from tests.collector.station import ADMIN, NOW, Station, station
+from tests.collector.events import NOW, Sender, finding, packed, seal
+from tests.collector.station import ADMIN, Station, station
 
 
 @pytest.fixture
