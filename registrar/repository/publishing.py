@@ -69,6 +69,7 @@ def publish(
     the outcome; in both cases nothing was published.
     """
     finish(workspace)
+    _forget_published(workspace)
     found = readiness(workspace)
     chosen = dict(found.ready)
     if roles is None:
@@ -188,6 +189,18 @@ def _check_next(published: Published, step: PendingRole) -> None:
             f"{step.role}: version {version} waits, but {last} is published",
             hint="it was signed against another state: `sign` it again",
         )
+
+
+def _forget_published(workspace: Workspace) -> None:
+    """Drop what waits though it was published: the switch was cut short after its last file."""
+    published = Published(workspace.repository)
+    done = [
+        role
+        for role, step in pending_roles(workspace).items()
+        if (there := published.role(role)) and there.signed_bytes == step.metadata.signed_bytes
+    ]
+    if done:
+        drop_pending(workspace, done, f"Published: {', '.join(done)}")
 
 
 def _rank(role: str) -> int:

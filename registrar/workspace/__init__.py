@@ -6,6 +6,7 @@ Knows nothing of TUF, private keys or who may sign what.
 from registrar.workspace.draft import Draft
 from registrar.workspace.folder import Workspace
 from registrar.workspace.keys import EnrolledKey
+from registrar.workspace.membership import Members
 from registrar.workspace.rules import Rule, Rules, ScopeRule
 
-__all__ = ["Draft", "EnrolledKey", "Rule", "Rules", "ScopeRule", "Workspace"]
+__all__ = ["Draft", "EnrolledKey", "Members", "Rule", "Rules", "ScopeRule", "Workspace"]

@@ -10,7 +10,8 @@ from agent.durable import make_directory, sync_directory, write_file
 from registrar.errors import WorkspaceInvalid
 from registrar.workspace.draft import Draft, draft_files, read_draft
 from registrar.workspace.history import commit
-from registrar.workspace.keys import EnrolledKey, read_keys
+from registrar.workspace.keys import EnrolledKey, key_file, read_keys
+from registrar.workspace.membership import Members
 from registrar.workspace.rules import (
     ROLES,
     Rules,
@@ -69,6 +70,21 @@ class Workspace:
         """Who signs the scope."""
         self._check_known(scope)
         return read_scope_rule(self._scope(scope) / "scope.toml")
+
+    def members(self) -> Members:
+        """All rules: who may sign what."""
+        return Members(self.rules(), {name: self.scope_rule(name) for name in self.scopes()})
+
+    def save_members(
+        self, members: Members, message: str, *, key: EnrolledKey | None = None
+    ) -> None:
+        """Write all rules, and a key that joins with them, as one change."""
+        files = {self.path / RULES: write_rules(members.rules)}
+        for scope, rule in members.scopes.items():
+            files[self._scope(scope) / "scope.toml"] = write_scope_rule(rule)
+        if key is not None:
+            files[self.path / "keys" / f"{key.name}.json"] = key_file(key)
+        self.write(files, message)
 
     def draft(self, scope: str) -> Draft:
         """What the scope (or `emergency`) shall say; raises `WorkspaceInvalid` for an unknown one

@@ -1,5 +1,6 @@
 """Commits exactly the files that were written, where the folder is a git work tree."""
 
+import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +23,7 @@ def commit(directory: Path, paths: Iterable[Path], message: str) -> bool:
     _git(directory, ["add", "--all", *from_input], named)
     if not _git(directory, ["diff", "--cached", "--name-only"], b"").strip():
         return False
-    _git(directory, ["commit", "-q", "-m", message, *from_input], named)
+    _git(directory, [*_committer(directory), "commit", "-q", "-m", message, *from_input], named)
     return True
 
 
@@ -38,6 +39,22 @@ def _is_tracked(directory: Path) -> bool:
     except FileNotFoundError:
         return False
     return found.returncode == 0 and found.stdout.strip() == b"true"
+
+
+def start(directory: Path) -> None:
+    """Make the folder a work tree, unless it is one or there is no git."""
+    if shutil.which("git") and not _is_tracked(directory):
+        _git(directory, ["init", "-q"], b"")
+
+
+def _committer(directory: Path) -> list[str]:
+    """A name of our own where git knows none: a service account has no identity."""
+    try:
+        _git(directory, ["config", "user.email"], b"")
+    except HistoryFailed:
+        name = ["-c", "user.name=dockwarden-registrar"]
+        return [*name, "-c", "user.email=dockwarden-registrar@localhost"]
+    return []
 
 
 def _git(directory: Path, arguments: list[str], given: bytes) -> bytes:
