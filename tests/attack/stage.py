@@ -35,6 +35,8 @@ class Stage:
         self.admins = SignedRepository(
             directory / "repository", SCOPES, long=(HOST_SCOPE,) if long else ()
         )
+        self.root_file = directory / "root.json"
+        self.root_file.write_bytes(self.admins.root_file.read_bytes())
         self.server: Server = self._open.enter_context(serving(self.admins.path))
         self.source = self.admins.url if over_files else self.server.url
         self.admins.deny("acme", "evil")
@@ -66,7 +68,7 @@ class Stage:
         return Request(
             source=self.source,
             scope=HOST_SCOPE,
-            root_file=str(self.admins.root_file),
+            root_file=str(self.root_file),
             directory=str(self.directory),
             now=self.now.timestamp(),
             deadline_seconds=3.0,

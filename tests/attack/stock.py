@@ -18,7 +18,7 @@ class StockHost:
 
     def __init__(self, stage: Stage, directory: Path) -> None:
         self._stage = stage
-        self._root = stage.admins.root_file.read_bytes()
+        self._root = stage.root_file.read_bytes()
         self._directory = directory
         self._payload = directory / "payload"
         self._payload.mkdir(parents=True)

@@ -11,7 +11,8 @@ from tests.attack.stage import Stage, add, attack
 
 FOLDER = "the folder that the host reads"
 CHUNK = b" " * 65_536
-SLOW = "runs for minutes: it has no total deadline"
+SLOW = "hangs: it has no total deadline"
+NO_FOLDERS = "reads no folders"
 
 
 def endless(ending: str, stage: Stage) -> None:
@@ -91,10 +92,10 @@ def redirected(where: str, stage: Stage) -> None:
 
 ENDINGS = {"timestamp": "timestamp.json", "a-role": ".acme.json", "a-list": ".list.json"}
 for name, ending in ENDINGS.items():
-    add(f"endless-data-in-{name}", SERVER, partial(endless, ending), stock=SLOW)
+    add(f"endless-data-in-{name}", SERVER, partial(endless, ending))
     add(f"slow-drip-of-{name}", SERVER, partial(drip, ending), stock=SLOW)
     add(f"gzip-bomb-in-{name}", SERVER, partial(gzip_bomb, ending))
-    add(f"{name}-cut-short", SERVER, partial(cut_short, ending), stock=SLOW)
+    add(f"{name}-cut-short", SERVER, partial(cut_short, ending))
 add("headers-without-end", SERVER, dripping_headers, stock=SLOW)
 add("a-server-that-says-nothing", SERVER, silence, stock=SLOW)
 add("server-error", SERVER, partial(status, 500), stock="rejected: after retries")
@@ -108,7 +109,7 @@ for place, where in {
     add(f"redirect-to-{place}", SERVER, partial(redirected, where), stock="rejected: MaxRetryError")
 
 
-@attack(FOLDER, over_files=True)
+@attack(FOLDER, over_files=True, stock=NO_FOLDERS)
 def symlink_to_a_foreign_file(stage: Stage) -> None:
     """A new list is a link to a file of the host's own."""
     publish_evil(stage)
@@ -117,7 +118,7 @@ def symlink_to_a_foreign_file(stage: Stage) -> None:
     file.symlink_to("/etc/passwd")
 
 
-@attack(FOLDER, over_files=True)
+@attack(FOLDER, over_files=True, stock=NO_FOLDERS)
 def symlink_to_an_endless_device(stage: Stage) -> None:
     """The timestamp is a link to a device that never ends."""
     file = stage.thief.file("timestamp")
@@ -125,7 +126,7 @@ def symlink_to_an_endless_device(stage: Stage) -> None:
     file.symlink_to("/dev/zero")
 
 
-@attack(FOLDER, over_files=True)
+@attack(FOLDER, over_files=True, stock=NO_FOLDERS)
 def pipe_in_place_of_a_file(stage: Stage) -> None:
     """The timestamp is a pipe that nobody writes to."""
     file = stage.thief.file("timestamp")
@@ -133,7 +134,7 @@ def pipe_in_place_of_a_file(stage: Stage) -> None:
     os.mkfifo(file)
 
 
-@attack(FOLDER, over_files=True)
+@attack(FOLDER, over_files=True, stock=NO_FOLDERS)
 def folder_in_place_of_a_file(stage: Stage) -> None:
     """The timestamp is a folder."""
     file = stage.thief.file("timestamp")
