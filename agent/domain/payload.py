@@ -95,6 +95,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """The deltas that come before those that the list itself names; the first of them leads on
+    from the sequence `since`."""
+
+    since: int
+    deltas: tuple[Blob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """A delta's word that an approval has gone."""
 
@@ -134,7 +143,8 @@ class ScopeDenies:
 class ScopeList:
     """`list.json`. Either `approvals` is all there is, or `base` and `deltas` lead there.
 
-    The first delta leads on from the sequence `since` (None: the base's)."""
+    The first delta leads on from the sequence `since` (None: the base's); what comes before it
+    is in the base's `Trail`, so that who follows closely fetches little."""
 
     scope: str
     sequence: int

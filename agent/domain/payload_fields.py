@@ -56,7 +56,8 @@ class Fields:
         self._asked: list[str] = []
 
     def has(self, key: str) -> bool:
-        """Whether the key is there."""
+        """Whether the key is there; it counts as asked for."""
+        self._asked.append(key)
         return key in self._found
 
     @overload

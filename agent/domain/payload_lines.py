@@ -20,6 +20,7 @@ from agent.domain.payload import (
     SignedApproval,
 )
 from agent.domain.payload_fields import Fields, decoded
+from agent.domain.payload_pack import DICTIONARY, unpacked
 from agent.domain.payload_write import approval_line
 
 _AGAIN: Final = "publish again; should it stay, the server or something on the way alters files"
@@ -36,13 +37,13 @@ def approval_of_line(line: bytes, at: str = "$") -> SignedApproval:
 
 def read_part(inflated: bytes, scope: str) -> Iterator[tuple[bytes, SignedApproval]]:
     """The canonical lines of a part with their approvals, one by one."""
-    for number, line in enumerate(inflated.splitlines(), start=1):
+    for number, line in enumerate(unpacked(inflated).splitlines(), start=1):
         yield line, approval_of_line(line, f"{scope}/part: line {number}: $")
 
 
 def read_delta(inflated: bytes, scope: str = "") -> Iterator[SignedApproval | Drop]:
     """What changed, in its order."""
-    for number, line in enumerate(inflated.splitlines(), start=1):
+    for number, line in enumerate(unpacked(inflated).splitlines(), start=1):
         at = f"{scope}/delta: line {number}: $"
         if line.startswith(b'{"drop":'):
             fields = Fields(at, decoded(line, at))
@@ -57,7 +58,7 @@ def inflate(blob: bytes, limit: int = INFLATED_LIMIT) -> bytes:
     """A blob's content; never more than `limit` bytes of it come into being."""
     if len(blob) > BLOB_LIMIT:
         raise InvalidAllowlist(f"a blob of {len(blob)} bytes, {BLOB_LIMIT} at most", hint=_AGAIN)
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(zdict=DICTIONARY)
     try:
         content = stream.decompress(blob, limit + 1)
     except zlib.error as error:

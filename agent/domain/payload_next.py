@@ -20,8 +20,10 @@ from agent.domain.payload import (
     Part,
     ScopeList,
     SignedApproval,
+    Trail,
 )
-from agent.domain.payload_read import content_of, read_base, read_delta, read_part
+from agent.domain.payload_pack import pack
+from agent.domain.payload_read import content_of, read_base, read_delta, read_part, read_trail
 from agent.domain.payload_write import (
     added,
     approval_line,
@@ -32,7 +34,7 @@ from agent.domain.payload_write import (
 )
 
 INLINE_BYTES: Final = DOCUMENT_LIMIT // 4  # every host fetches all of it at each change
-DELTAS: Final = 6  # that a list names; older ones are merged
+DELTAS: Final = 8  # that a trail names; more are merged
 DELTAS_SHARE: Final = 5  # a new base once the deltas outgrow this fraction of it
 _PART_APPROVALS: Final = 4_096  # in a part, at most, on the average; some 2 MB compressed
 
@@ -89,10 +91,11 @@ def approvals_of(listing: ScopeList, blobs: Blobs) -> dict[Digest, SignedApprova
     found = {approval.id: approval for approval in listing.approvals}
     if listing.base is None:
         return found
-    for part in read_base(_content(listing.base, blobs), listing.scope):
+    document = _content(listing.base, blobs)
+    for part in read_base(document, listing.scope):
         for _, approval in read_part(_content(part.blob, blobs), listing.scope):
             found[approval.id] = approval
-    for delta in listing.deltas:
+    for delta in (*read_trail(document, listing.scope).deltas, *listing.deltas):
         if delta.sequence > listing.base.sequence:
             for change in read_delta(_content(delta, blobs), listing.scope):
                 if isinstance(change, Drop):
@@ -122,33 +125,35 @@ def _with_delta(
     lines: Mapping[Digest, bytes],
     blobs: Blobs,
 ) -> ScopeList:
+    """The list names the newest delta, its base's trail the others."""
     assert previous.base is not None
+    scope, base = fresh.scope, previous.base
     puts = [a for a in fresh.approvals if before.get(a.id) != lines[a.id]]
     content = delta_lines(puts, map(Drop, before.keys() - lines.keys()))
-    delta = blob_of(fresh.sequence, content, blobs.put)
-    deltas = _merged((*previous.deltas, delta), previous.base.sequence, fresh.scope, blobs)
-    since = previous.base.sequence if previous.since is None else previous.since
-    base = previous.base
+    delta = blob_of(fresh.sequence, pack(content), blobs.put)
+    document = _content(base, blobs)
+    trail = read_trail(document, scope)
+    older = Trail(
+        trail.since, _merged((*trail.deltas, *previous.deltas), base.sequence, scope, blobs)
+    )
+    every = [d.length for d in (*older.deltas, delta) if d.sequence > base.sequence]
     whole = sum(map(len, lines.values())) * delta.length // max(len(content), 1)
-    if sum(d.length for d in deltas if d.sequence > base.sequence) * DELTAS_SHARE > whole:
-        deltas, since = _recent(deltas, base.sequence, since)
-        base = _base(fresh.scope, fresh.sequence, lines, blobs)
-    return replace(fresh, approvals=(), base=base, deltas=deltas, since=since)
-
-
-def _recent(deltas: Sequence[Blob], base: int, since: int) -> tuple[tuple[Blob, ...], int]:
-    """What leads hosts over a new base: the deltas that followed the one before."""
-    kept = tuple(delta for delta in deltas if delta.sequence > base)
-    return kept, max(base, since)
+    if sum(every) * DELTAS_SHARE > whole:
+        kept = tuple(d for d in older.deltas if d.sequence > base.sequence)
+        older = Trail(max(base.sequence, trail.since), kept)
+        base = _base(scope, fresh.sequence, lines, blobs, older)
+    else:
+        base = base_of(scope, base.sequence, read_base(document, scope), blobs.put, older)
+    return replace(fresh, approvals=(), base=base, deltas=(delta,), since=previous.sequence)
 
 
 def _merged(deltas: tuple[Blob, ...], base: int, scope: str, blobs: Blobs) -> tuple[Blob, ...]:
-    """At most `DELTAS`: the two neighbours that are smallest together become one, the newest
-    (which most hosts lack) excepted, and never over the base's own sequence."""
+    """At most `DELTAS`: the two neighbours that are smallest together become one, but never over
+    the base's own sequence."""
     while len(deltas) > DELTAS:
         pairs = [
             (one.length + other.length, number)
-            for number, (one, other) in enumerate(pairwise(deltas[:-1]))
+            for number, (one, other) in enumerate(pairwise(deltas))
             if not one.sequence <= base < other.sequence
         ]
         _, at = min(pairs)
@@ -160,17 +165,23 @@ def _merged(deltas: tuple[Blob, ...], base: int, scope: str, blobs: Blobs) -> tu
         }
         puts = [change for change in changes.values() if isinstance(change, SignedApproval)]
         drops = [change for change in changes.values() if isinstance(change, Drop)]
-        merged = blob_of(other.sequence, delta_lines(puts, drops), blobs.put)
+        merged = blob_of(other.sequence, pack(delta_lines(puts, drops)), blobs.put)
         deltas = (*deltas[:at], merged, *deltas[at + 2 :])
     return deltas
 
 
-def _base(scope: str, sequence: int, lines: Mapping[Digest, bytes], blobs: Blobs) -> Blob:
+def _base(
+    scope: str,
+    sequence: int,
+    lines: Mapping[Digest, bytes],
+    blobs: Blobs,
+    trail: Trail | None = None,
+) -> Blob:
     parts = [
-        Part(blob_of(sequence, b"\n".join(lines[i] for i in ids), blobs.put), len(ids))
+        Part(blob_of(sequence, pack(b"\n".join(lines[i] for i in ids)), blobs.put), len(ids))
         for ids in _ranges(sorted(lines))
     ]
-    return base_of(scope, sequence, parts, blobs.put)
+    return base_of(scope, sequence, parts, blobs.put, trail)
 
 
 def _ranges(ids: Sequence[Digest]) -> Iterator[list[Digest]]:

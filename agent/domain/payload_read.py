@@ -22,6 +22,7 @@ from agent.domain.payload import (
     ScopeDenies,
     ScopeList,
     StalePolicy,
+    Trail,
 )
 from agent.domain.payload_fields import Fields, decoded
 from agent.domain.payload_lines import (
@@ -43,6 +44,7 @@ __all__ = (
     "read_denies",
     "read_list",
     "read_part",
+    "read_trail",
 )
 
 _STALE_ANSWERS: Final = ("hold", "close")
@@ -90,8 +92,18 @@ def read_base(inflated: bytes, scope: str) -> tuple[Part, ...]:
     fields = _document(inflated, scope, f"{scope}/base: $", limit=INFLATED_LIMIT)
     sequence = fields.number("sequence")
     items = fields.items("parts", required=True)
+    for key in ("deltas", "since"):  # `read_trail` reads them
+        fields.has(key)
     fields.done()
     return tuple(_part(item, sequence) for item in items)
+
+
+def read_trail(inflated: bytes, scope: str) -> Trail:
+    """The older deltas that a base blob names."""
+    fields = _document(inflated, scope, f"{scope}/base: $", limit=INFLATED_LIMIT)
+    sequence = fields.number("sequence")
+    deltas = tuple(_blob(item) for item in fields.items("deltas"))
+    return Trail(fields.number("since", sequence), deltas)
 
 
 def _document(data: bytes, scope: str, at: str, *, limit: int = DOCUMENT_LIMIT) -> Fields:

@@ -22,6 +22,7 @@ from agent.domain.payload import (
     ScopeList,
     SignedApproval,
     StalePolicy,
+    Trail,
 )
 
 _MODULUS: Final = 1 << 256
@@ -119,16 +120,17 @@ def write_list(listing: ScopeList) -> bytes:
     return _document(document | {"base": _blob(listing.base), "since": since, "deltas": deltas})
 
 
-def blob_of(sequence: int, content: bytes, store: Store) -> Blob:
-    """Compress, keep and name some content."""
-    data = zlib.compress(content, 9)
+def blob_of(sequence: int, data: bytes, store: Store) -> Blob:
+    """Keep and name what was compressed."""
     sha256 = hashlib.sha256(data).hexdigest()
     store(sha256, data)
     return Blob(sequence, sha256, len(data))
 
 
-def base_of(scope: str, sequence: int, parts: Sequence[Part], store: Store) -> Blob:
-    """The blob that lists the parts."""
+def base_of(
+    scope: str, sequence: int, parts: Sequence[Part], store: Store, trail: Trail | None = None
+) -> Blob:
+    """The blob that lists the parts and the older deltas."""
     document = {
         "format": FORMAT,
         "scope": scope,
@@ -136,8 +138,10 @@ def base_of(scope: str, sequence: int, parts: Sequence[Part], store: Store) -> B
         "parts": [
             {"sha256": p.blob.sha256, "length": p.blob.length, "count": p.count} for p in parts
         ],
+        "deltas": [_blob(delta) for delta in trail.deltas] if trail else None,
+        "since": trail.since if trail and trail.deltas else None,
     }
-    return blob_of(sequence, _document(document), store)
+    return blob_of(sequence, zlib.compress(_document(document), 9), store)
 
 
 def delta_lines(puts: Iterable[SignedApproval], drops: Iterable[Drop]) -> bytes:

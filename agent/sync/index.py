@@ -14,7 +14,7 @@ from agent.domain.digest import Digest
 from agent.domain.document import wrong_at
 from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import EMPTY_STATE, Blob, Drop, ScopeDenies, ScopeList
-from agent.domain.payload_read import content_of, read_base, read_delta, read_part
+from agent.domain.payload_read import content_of, read_base, read_delta, read_part, read_trail
 from agent.domain.payload_write import approval_line, weight
 from agent.sync.index_rows import pack_constraints
 from agent.sync.index_writer import Damaged, IndexWriter, Scope, writing
@@ -80,9 +80,10 @@ def _take_over(writer: IndexWriter, given: ScopeInput, known: dict[str, Scope]) 
         _, _, sequence, state, count, *_ = before
         if (state, count) == (listing.state, listing.count):
             return
-        if listing.base is not None and _leads_on(listing, sequence):
+        if listing.base is not None:
             try:
-                if _apply(writer, given, sequence, (state, count)):
+                deltas = _leading(given, listing, listing.base, sequence)
+                if deltas and _apply(writer, given, deltas, (state, count)):
                     return
             except InvalidAllowlist:  # the base may be sound
                 pass
@@ -90,21 +91,25 @@ def _take_over(writer: IndexWriter, given: ScopeInput, known: dict[str, Scope]) 
     _load(writer, given)
 
 
-def _leads_on(listing: ScopeList, sequence: int) -> bool:
-    """Whether the list's deltas lead on from what was published with this sequence."""
-    assert listing.base is not None
-    since = listing.base.sequence if listing.since is None else listing.since
-    return bool(listing.deltas) and since <= sequence <= listing.sequence
+def _leading(given: ScopeInput, listing: ScopeList, base: Blob, sequence: int) -> tuple[Blob, ...]:
+    """The deltas from what was published with this sequence to the list; none if none lead on."""
+    if sequence > listing.sequence:
+        return ()
+    since, deltas = base.sequence if listing.since is None else listing.since, listing.deltas
+    if sequence < since:
+        trail = read_trail(content_of(base, given.fetch_blob(base)), listing.scope)
+        since, deltas = trail.since, (*trail.deltas, *deltas)
+    return tuple(d for d in deltas if d.sequence > sequence) if since <= sequence else ()
 
 
-def _apply(writer: IndexWriter, given: ScopeInput, sequence: int, begin: tuple[str, int]) -> bool:
-    """Apply the deltas after `sequence`; whether that led to the list's state."""
+def _apply(
+    writer: IndexWriter, given: ScopeInput, deltas: Sequence[Blob], begin: tuple[str, int]
+) -> bool:
+    """Apply the deltas; whether that led to the list's state."""
     listing, depth = given.listing, given.depth
     assert listing is not None
     total, count = int(begin[0], 16), begin[1]
-    for delta in listing.deltas:
-        if delta.sequence <= sequence:
-            continue
+    for delta in deltas:
         for change in read_delta(content_of(delta, given.fetch_blob(delta)), listing.scope):
             gone = writer.drop(depth, change.id)
             if gone is not None:
@@ -130,11 +135,9 @@ def _load(writer: IndexWriter, given: ScopeInput) -> None:
             yield approval, came.to_bytes(32, "big")
 
     writer.load(given.depth, counted())
-    if listing.base is not None and listing.base.sequence < listing.sequence:
-        begin = (f"{total:x}", count)
-        if _apply(writer, given, listing.base.sequence, begin):
-            return
-    elif _is_state(listing, total, count):
+    base = listing.base
+    deltas = _leading(given, listing, base, base.sequence) if base is not None else ()
+    if _apply(writer, given, deltas, (f"{total:x}", count)):
         return
     at = f"{listing.scope}/list.json: $.state"
     raise wrong_at(at, "the approvals fetched are other ones than were signed", "publish again")

@@ -1,7 +1,7 @@
 """Answers what the loop asks of a list from the index file; safe to use from any thread."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,10 +26,11 @@ _MANY: Final = 512  # digests asked for in one query
 _FOUND: Final = (
     "SELECT entry, depth, digests, body FROM digests CROSS JOIN entries USING (entry) WHERE key IN"
 )
+_ONE: Final = f"{_FOUND} (?)"
 
 Entry = Approval | Deny | Waiver
-Found = dict[int, tuple[int, Entry]]
-"""Entries by number, each with its depth."""
+Found = Sequence[tuple[int, int, Any]]
+"""Entries, each with its number (an approval's is not negative) and its depth."""
 
 
 class SignedList:
@@ -49,26 +50,24 @@ class SignedList:
         """Every statement whose digests meet the image's, or those of what it is built on."""
         digests = image.digests
         found = self._meeting(digests)
-        bases: Found = {}
-        beneath: Found = {}
+        bases: Found = ()
+        beneath: Found = ()
         if image.chain:
             layers = frozenset(image.chain)
             near = self._meeting(layers)
-            bases = {
-                number: (depth, entry)
-                for number, (depth, entry) in near.items()
-                if isinstance(entry, Approval) and not layers.isdisjoint(entry.chain_ids)
-            }
-            below = _beneath(bases)
-            beneath = _of(near, Deny, layers) | _of(self._meeting(below - layers), Deny, below)
+            bases = [e for e in near if e[0] >= 0 and not layers.isdisjoint(e[2].chain_ids)]
+            below = layers.union(*(base.digests | base.chain_ids for _, _, base in bases))
+            beneath = self._meeting(below) if bases else near
+            beneath = [e for e in beneath if not below.isdisjoint(e[2].digests)]
+        mine = [entry for entry in found if not digests.isdisjoint(entry[2].digests)]
         return Statements(
-            scopes=self._scopes,
-            constraints=self._constraints,
-            approvals=_sorted(_of(found, Approval, digests)),
-            denies=_sorted(_of(found, Deny, digests)),
-            waivers=_sorted(_of(found, Waiver, digests)),
-            bases=_sorted(bases),
-            base_denies=_sorted(beneath),
+            self._scopes,
+            self._constraints,
+            _of(mine, Approval),
+            _of(mine, Deny),
+            _of(mine, Waiver),
+            _of(bases, Approval),
+            _of(beneath, Deny),
         )
 
     def approvals(self) -> Iterator[Approval]:
@@ -97,18 +96,23 @@ class SignedList:
             yield from (rows.unpack_approval(digests, body) for _, digests, body in chunk)
             last = chunk[-1][0]
 
-    def _meeting(self, digests: Iterable[Digest]) -> Found:
-        """The entries under these digests' keys; some may meet none of them after all."""
+    def _meeting(self, digests: frozenset[Digest]) -> Found:
+        """The entries under these digests' keys, in their order; some may meet none of them."""
         keys = [rows.key_of(digest) for digest in digests]
-        found: Found = {}
+        found: list[Any] = []
         for at in range(0, len(keys), _MANY):
             some = keys[at : at + _MANY]
-            query = f"{_FOUND} ({','.join('?' * len(some))})"
-            for entry, depth, packed, body in self._rows(query, *some):
-                if entry not in found:
-                    unpack = rows.unpack_approval if entry >= 0 else rows.unpack_other
-                    found[entry] = depth, unpack(packed, body)
-        return found
+            query = _ONE if len(some) == 1 else f"{_FOUND} ({','.join('?' * len(some))})"
+            found += self._rows(query, *some)
+        if len(found) > 1:
+            once = {row[0]: row for row in found}  # two of its digests may have found it
+            found = sorted(once.values(), key=_rank)
+        return [
+            (entry, depth, rows.unpack_approval(packed, body))
+            if entry >= 0
+            else (entry, depth, rows.unpack_other(packed, body))
+            for entry, depth, packed, body in found
+        ]
 
     def _levels(self) -> tuple[tuple[str, ...], tuple[Constraints, ...]]:
         query = "SELECT depth, scope, constraints FROM scopes WHERE scope != ? ORDER BY depth"
@@ -167,24 +171,12 @@ def _rejected(path: Path, what: str) -> AllowlistRejected:
     return AllowlistRejected(f"{path}: {what}", hint="run dockwarden sync, which writes it anew")
 
 
-def _beneath(bases: Found) -> frozenset[Digest]:
-    approvals = (entry for _, entry in bases.values() if isinstance(entry, Approval))
-    return frozenset().union(*(base.digests | base.chain_ids for base in approvals))
+def _of(found: Found, kind: type[Entry]) -> tuple[tuple[int, Any], ...]:
+    if not found:
+        return ()
+    return tuple([(depth, entry) for _, depth, entry in found if isinstance(entry, kind)])
 
 
-def _of(found: Found, kind: type[Entry], digests: frozenset[Digest]) -> Found:
-    return {
-        number: (depth, entry)
-        for number, (depth, entry) in found.items()
-        if isinstance(entry, kind) and not digests.isdisjoint(entry.digests)
-    }
-
-
-def _sorted(found: Found) -> tuple[tuple[int, Any], ...]:
-    return tuple(entry for _, entry in sorted(found.items(), key=_rank))
-
-
-def _rank(item: tuple[int, tuple[int, Entry]]) -> tuple[int, int]:
+def _rank(row: tuple[int, int, bytes, str]) -> tuple[int, int]:
     """Top level first; then as they were listed, whether numbered upwards or downwards."""
-    number, (depth, _) = item
-    return depth, abs(number)
+    return row[1], abs(row[0])
