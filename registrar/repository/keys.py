@@ -144,6 +144,19 @@ def material(key: Key) -> str:
     return loaded.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo).hex()
 
 
+def public_pem(key: EnrolledKey) -> bytes:
+    """An enrolled key's public half in PEM."""
+    if key.keytype != ED25519:
+        return key.public.encode()
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public))
+    except ValueError as error:
+        raise KeyUnusable(
+            f"{key.name}: no readable public key", hint="enrol the public half again"
+        ) from error
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def check_uri(uri: str) -> str:
     """The URI, once a signer is known for its scheme."""
     scheme = uri.partition(":")[0]

@@ -17,11 +17,18 @@ from agent.domain.payload import EMERGENCY
 from agent.durable import make_directory, remove_leftovers, sync_directory, write_file
 from registrar.errors import NotReady, RepositoryBroken
 from registrar.repository.client import Seen, see
-from registrar.repository.online import TIMESTAMP, OnlineKeys, next_online
+from registrar.repository.online import TIMESTAMP, OnlineKeys, current_timestamp, next_online
 from registrar.repository.pending import PendingRole, drop_pending, pending_roles
 from registrar.repository.plan import standings
-from registrar.repository.standing import Standing
-from registrar.repository.tree import Layered, Published, denies_in, file_of, listing_in
+from registrar.repository.standing import Standing, standing
+from registrar.repository.tree import (
+    Layered,
+    Published,
+    denies_in,
+    file_of,
+    listing_in,
+    metadata_of,
+)
 from registrar.workspace import Workspace
 
 STAGE: Final = ".publishing"
@@ -91,6 +98,36 @@ def publish(
     finish(workspace)
     drop_pending(workspace, list(chosen), f"Published: {', '.join(chosen)}")
     return seen
+
+
+def refresh(workspace: Workspace, keys: OnlineKeys, now: datetime) -> None:
+    """A new timestamp for what is published, and a new snapshot near the end of its life.
+
+    Raises `RepositoryBroken` where nothing is published or a host would refuse the outcome.
+    """
+    published = Published(workspace.repository)
+    if published.read(TIMESTAMP) is None:
+        current_timestamp(published)
+        raise RepositoryBroken("nothing is published yet", hint="`sign`, then `publish`")
+    files = next_online(published, {}, keys, now)
+    check_online(published, files)
+    for path in sorted(files, key=_order):
+        write_file(workspace.repository / path, files[path], mode=_MODE)
+
+
+def check_online(published: Published, files: dict[str, bytes]) -> None:
+    """Refuse a timestamp or snapshot that the present root's keys did not sign."""
+    root = published.root()
+    if root is None:
+        raise RepositoryBroken("there is no root", hint="restore the repository from git")
+    for path, data in files.items():
+        role = path.removesuffix(".json").rpartition("/")[2].rpartition(".")[2]
+        count = standing(root.signed, role, metadata_of(data, path))
+        if not count.ready:
+            raise RepositoryBroken(
+                f"{count.words()}, by the root that is published",
+                hint="`publish` the new root first, or use the key that it names",
+            )
 
 
 def check_met(found: Readiness) -> None:
