@@ -95,7 +95,13 @@ class Cells:
         self.cells: list[Cell] = []
 
     def cell(
-        self, under: str = "", *, container_id: str = "", known: bool = True, slow: bool = False
+        self,
+        under: str = "",
+        *,
+        container_id: str = "",
+        known: bool = True,
+        slow: bool = False,
+        wait_s: float = RUNC,
     ) -> Cell:
         """A container that has not appeared yet."""
         container_id = container_id or new_id()
@@ -106,7 +112,7 @@ class Cells:
             self.base / under / name,
             self._markers / container_id,
             container_id,
-            RUNC if slow else 0,
+            wait_s if slow else 0,
         )
         self.cells.append(cell)
         return cell
