@@ -61,5 +61,10 @@ def _head(table: Table, sqlite: bool) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     if sqlite:
         return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(table.columns))})"
-    arrays = ", ".join(f"%s::{column.type.compile(_PG)}[]" for column in table.columns)
+    # Binary (%b), since the text form of an array escapes each quote of the JSON in it, in Python.
+    arrays = ", ".join(
+        f"%b::{'bigint' if column.type.python_type is int else 'text'}[]"
+        f"::{column.type.compile(_PG)}[]"
+        for column in table.columns
+    )
     return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"
