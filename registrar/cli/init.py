@@ -43,6 +43,8 @@ def init(
     ask = _once(secret(passphrase_file, confirm=True))
     folder = key_folder(keys_directory)
     if solo:
+        for name in (_SOLO, *_ONLINE):
+            folder.check_free(name)
         ask("Passphrase for the new keys")
     workspace = start_workspace(directory, organization, solo=solo, git=git)
     say(f"{directory}: made, for the organization {organization}")

@@ -73,7 +73,11 @@ def day(instant: datetime) -> str:
 def left(instant: datetime, now: datetime) -> str:
     """`in 23 h`, `in 180 days`, `4 days ago`."""
     span = abs(instant - now)
-    words = counted(span.days, "day") if span >= timedelta(days=2) else _hours(span)
+    words = (
+        counted(round(span / timedelta(days=1)), "day")
+        if span >= timedelta(days=2)
+        else _hours(span)
+    )
     return f"in {words}" if instant > now else f"{words} ago"
 
 

@@ -51,11 +51,7 @@ class KeyFolder:
 
     def create(self, name: str, passphrase: str, kind: str = ED25519) -> EnrolledKey:
         """Make a pair, keep the private half, return the public one. Never replaces a key."""
-        path = self._path(check_key_name(name))
-        if path.exists():
-            raise KeyUnusable(
-                f"{path}: there is a key already", hint="choose another name, such as ann-2027"
-            )
+        path = self.check_free(name)
         if len(passphrase) < SHORTEST_PASSPHRASE:
             raise KeyUnusable(
                 f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
@@ -70,6 +66,16 @@ class KeyFolder:
         make_directory(self.directory, mode=0o700)
         write_file(path, pem, mode=0o600)
         return _enrolled(name, private.public_key())
+
+    def check_free(self, name: str) -> Path:
+        """Where the key of that name would lie; raises `KeyUnusable` where one does."""
+        path = self._path(check_key_name(name))
+        if path.exists():
+            raise KeyUnusable(
+                f"{path}: there is a key already",
+                hint="choose another name, such as ann-2027, or another folder by --keys",
+            )
+        return path
 
     def signer(self, key: EnrolledKey, secret: Secret) -> Signer:
         """What signs with the key: the file's, or the device's or service's that its URI names."""

@@ -33,12 +33,14 @@ class Standing:
 
     def words(self) -> str:
         """`2 of 3 administrators have signed acme.pay: ann, bob`."""
-        many = f"{len(self.signed)} of {self.threshold} administrator"
-        plural = "" if self.threshold == 1 else "s"
-        has = "has" if self.threshold == 1 else "have"
+        more = len(self.signed) > self.threshold
+        many = f"{len(self.signed)}" if more else f"{len(self.signed)} of {self.threshold}"
+        one = (len(self.signed) if more else self.threshold) == 1
+        people = "administrator has" if one else "administrators have"
         who = f": {', '.join(self.signed)}" if self.signed else ""
         demand = f" ({self.demand})" if self.demand else ""
-        return f"{many}{plural} {has} signed {self.role}{demand}{who}"
+        need = f" ({self.threshold} needed)" if more else ""
+        return f"{many} {people} signed {self.role}{demand}{need}{who}"
 
 
 def standing(
