@@ -52,7 +52,7 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> list[Result]:
             new.update(map(id, kept))
             rollup.add(rolled, host_id, kept)
             _set_state(connection, host_id, followed)
-        _seen(connection, host_id, host.received_at)
+    _seen(connection, by_host)
     bulk.insert(connection, chains, ends, _CHAIN_TAIL)
     rollup.save(connection, rolled)
     return [_result(batch, new) for batch in batches]
@@ -152,11 +152,12 @@ def _set_state(connection: Connection, host_id: str, followed: Followed) -> None
             links.announce(connection, host_id, record.body)
 
 
-def _seen(connection: Connection, host_id: str, at: int) -> None:
-    seen = hosts.c.last_seen_at
+def _seen(connection: Connection, by_host: dict[str, _Host]) -> None:
+    seen, at = hosts.c.last_seen_at, max(host.received_at for host in by_host.values())
     connection.execute(
         update(hosts)
-        .where(hosts.c.host_id == host_id, or_(seen.is_(None), seen < at - _SEEN_STEP_US))
+        .where(hosts.c.host_id.in_(list(by_host)))
+        .where(or_(seen.is_(None), seen < at - _SEEN_STEP_US))
         .values(last_seen_at=at)
     )
 
