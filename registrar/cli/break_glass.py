@@ -1,7 +1,6 @@
 """`break-glass`: a signed token that keeps one host from stopping containers for a few hours."""
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -73,7 +72,7 @@ def issue(
     token = token_for(
         host,
         nonce,
-        timedelta(hours=hours),
+        hours,
         reason=reason,
         issued_by=issued_by or name,
         now=read_clock(),

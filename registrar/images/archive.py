@@ -39,10 +39,15 @@ def export_tree(repository: Path, target: Path) -> int:
         raise ArchiveInvalid(f"{repository}: nothing is published there", hint="`publish` first")
     files = {name: _facts((repository / name).read_bytes()) for name in names}
     contents = {"format": FORMAT, "roles": dict(Published(repository).roles), "files": files}
-    with target.open("xb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
-        _add(archive, CONTENTS, json.dumps(contents, indent=1).encode())
-        for name in names:
-            _add(archive, name, (repository / name).read_bytes())
+    aside = target.with_name(f".{target.name}.part")
+    try:
+        with aside.open("wb") as stream, tarfile.open(fileobj=stream, mode="w") as archive:
+            _add(archive, CONTENTS, json.dumps(contents, indent=1).encode())
+            for name in names:
+                _add(archive, name, (repository / name).read_bytes())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
     return len(names)
 
 

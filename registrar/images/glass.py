@@ -17,13 +17,14 @@ class NotIssued(DockwardenError):
 
 
 def token_for(
-    host: str, nonce: str, length: timedelta, *, reason: str, issued_by: str, now: datetime
+    host: str, nonce: str, hours: float, *, reason: str, issued_by: str, now: datetime
 ) -> Token:
     """What the token says, checked as a host will. Raises `InvalidToken` and `NotIssued`."""
-    if not timedelta(0) < length <= LONGEST:
-        hours = LONGEST // timedelta(hours=1)
-        raise NotIssued(f"--hours: more than 0 and at most {hours}", hint=f"write {hours}")
-    token = Token(host.strip(), nonce.strip(), now, now + length, reason, issued_by)
+    most = LONGEST // timedelta(hours=1)
+    if not 0 < hours <= most:  # no NaN passes either
+        raise NotIssued(f"--hours: more than 0 and at most {most}", hint=f"write {most}")
+    ends = now + timedelta(seconds=max(1, int(hours * 3600)))
+    token = Token(host.strip(), nonce.strip(), now, ends, reason, issued_by)
     return token_of(token_bytes(token))
 
 
