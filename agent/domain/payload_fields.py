@@ -67,7 +67,7 @@ class Fields:
     def text(self, key: str, default: Any = ...) -> Any:
         """A text that UTF-8 can hold."""
         value = self._take(key, default)
-        if value is not default or default is ...:
+        if key in self._found:
             self._check_text(self._at(key), value)
         return value
 
@@ -86,7 +86,7 @@ class Fields:
     def number(self, key: str, default: Any = ...) -> Any:
         """A whole number from 0 to 2^53 - 1."""
         value = self._take(key, default)
-        if value is default and default is not ...:
+        if key not in self._found:
             return value
         if type(value) is not int or not 0 <= value <= SEQUENCE_LIMIT:
             raise self._wrong(key, "it is no whole number from 0 to 2^53 - 1")

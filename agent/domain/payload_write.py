@@ -116,8 +116,8 @@ def write_list(listing: ScopeList) -> bytes:
         approvals = sorted(listing.approvals, key=lambda approval: approval.id)
         return _document(document | {"approvals": [_kept(approval_document(a)) for a in approvals]})
     deltas = [_blob(delta) for delta in listing.deltas]
-    since = None if listing.since == listing.base.sequence else listing.since
-    return _document(document | {"base": _blob(listing.base), "since": since, "deltas": deltas})
+    base = {"base": _blob(listing.base), "since": listing.since, "deltas": deltas}
+    return _document(document | base)
 
 
 def blob_of(sequence: int, data: bytes, store: Store) -> Blob:
