@@ -20,6 +20,7 @@ from tests.sync.enforced import Enforced
 from tests.sync.repository import SignedRepository, new_key
 
 SCOPES = ("acme", "acme.pay")
+SWITCH = 40  # accesses to files from the last steps of staging to the end of a sync
 FILE_EVENTS = ("open", "os.", "shutil.", "sqlite3.connect")
 
 
@@ -105,22 +106,42 @@ def forked(request: Request, *, die_at: int = 0) -> tuple[int, int]:
         return pid, readable
     try:
         if die_at:
-            sys.addaudithook(_dying(die_at))
+            sys.addaudithook(_Accesses(die_at))
         os.write(writable, to_json(sync(request)))
     finally:
         os._exit(0)
 
 
-def _dying(die_at: int) -> Callable[[str, object], None]:
-    left = [die_at]
+def accesses(request: Request) -> int:
+    """How often a sync that nobody kills goes to files."""
+    readable, writable = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            count = _Accesses()
+            sys.addaudithook(count)
+            sync(request)
+            os.write(writable, b"%d" % count.number)
+        finally:
+            os._exit(0)
+    os.close(writable)
+    os.waitpid(pid, 0)
+    with open(readable, "rb") as stream:
+        return int(stream.read())
 
-    def hook(event: str, _: object) -> None:
+
+class _Accesses:
+    """Counts a process' accesses to files, as an audit hook; kills it before the last one."""
+
+    def __init__(self, last: int = 0) -> None:
+        self.number = 0
+        self._last = last
+
+    def __call__(self, event: str, _: object) -> None:
         if event.startswith(FILE_EVENTS):
-            left[0] -= 1
-            if left[0] == 0:
+            self.number += 1
+            if self.number == self._last:
                 os.kill(os.getpid(), signal.SIGKILL)
-
-    return hook
 
 
 def launched(request: Request) -> tuple[int, int]:
@@ -171,29 +192,27 @@ def test_the_program_itself_killed_at_random_200_times(tmp_path: Path) -> None:
     kill_at_random(Town(tmp_path), launched, 200)
 
 
-@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.slow)])
-def test_killed_at_every_access_to_files(tmp_path: Path, stride: int) -> None:
-    """From the first sync on, and from a later one, which also changes keys and drops."""
-    for first in (0, 6):
-        town = Town(tmp_path / str(first))
-        for number in range(first):
-            town.change(number)
-        if first:
-            town.check(sync(town.request))
-        town.change(first)
-        kept = tmp_path / f"{first}-kept"
-        host = town.directory / "host"
-        before = town.in_force
-        if first:
-            shutil.copytree(host, kept)
-        for die_at in range(1, 10_000, stride):
-            acknowledged = ended(*forked(town.request, die_at=die_at))
-            town.check(acknowledged)
-            town.check_ends_well()
-            if acknowledged:
-                break
-            shutil.rmtree(host)
-            town.in_force = before
-            if first:
-                shutil.copytree(kept, host)
-        assert die_at > 20
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("earlier", [0, 6])
+def test_killed_at_every_access_to_files(tmp_path: Path, earlier: int, stride: int) -> None:
+    """The first sync, and a later one that also finds new keys; at each access from the switch
+    on, before that at each `stride`-th."""
+    town = Town(tmp_path)
+    for number in range(earlier):
+        town.change(number)
+    if earlier:
+        town.check(sync(town.request))
+    town.change(earlier)
+    host, kept = town.directory / "host", tmp_path / "kept"
+    host.mkdir(exist_ok=True)
+    shutil.copytree(host, kept)
+    before = town.in_force
+    total = accesses(town.request)
+    assert total > SWITCH
+    for die_at in [*range(1, total - SWITCH, stride), *range(total - SWITCH, total + 1)]:
+        shutil.rmtree(host)
+        shutil.copytree(kept, host)
+        town.in_force = before
+        assert ended(*forked(town.request, die_at=die_at)) is None
+        town.check(None)
+        town.check_ends_well()
