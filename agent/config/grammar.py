@@ -51,8 +51,16 @@ def _repository(text: str) -> str:
     if parts.query or parts.fragment:
         raise _wrong("has a query or a fragment, below which no files can be found")
     if parts.username or parts.password:
-        raise _wrong("holds credentials: a list that is signed may be read by all")
+        raise _wrong("holds credentials, which do not belong here")
     return text.rstrip("/")
+
+
+def _collector(text: str) -> str:
+    if not text:
+        return text
+    if not text.startswith(WEB_SCHEMES):
+        raise _wrong("is no address of a web server")
+    return _repository(text)
 
 
 def _web(text: str) -> SplitResult:
@@ -153,11 +161,13 @@ def _layer(text: str) -> str:
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)]
 Hold = Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
+PartShare = Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
 Flag = Annotated[bool, Strict()]
 Path = Annotated[str, AfterValidator(_absolute)]
 SocketPath = Annotated[str, AfterValidator(_socket)]
 ListSource = Annotated[str, AfterValidator(_source)]
+Collector = Annotated[str, AfterValidator(_collector)]
 Scope = Annotated[str, AfterValidator(_scope)]
 OptionalPath = Annotated[str, AfterValidator(lambda text: _absolute(text) if text else text)]
 Line = Annotated[str, AfterValidator(_line)]

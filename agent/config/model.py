@@ -146,6 +146,26 @@ class ReportsTable(Table):
     max_megabytes: grammar.Count = _key(_DEFAULT.reports.max_megabytes, "a whole number from 1")
 
 
+class CollectorTable(Table):
+    """`[collector]`"""
+
+    url: grammar.Collector = _key(
+        _DEFAULT.collector.url, 'the collector\'s root, such as "https://collector.acme.test"'
+    )
+    token_file: grammar.Path = _key(_DEFAULT.collector.token_file, "an absolute path")
+    enrolment_secret: grammar.Text = _key(
+        _DEFAULT.collector.enrolment_secret, "a secret of `dockwarden-collector enrolment new`"
+    )
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.collector.ca_file, "an absolute path, or empty")
+    heartbeat_seconds: grammar.Seconds = _key(_DEFAULT.collector.heartbeat_seconds, _SECONDS)
+    spool_megabytes: grammar.Count = _key(
+        _DEFAULT.collector.spool_megabytes, "a whole number from 1"
+    )
+    reserved_share: grammar.PartShare = _key(
+        _DEFAULT.collector.reserved_share, "a share above 0 and below 1"
+    )
+
+
 class RegistryTable(Table):
     """`[registry]`"""
 
@@ -204,6 +224,7 @@ class Tables(BaseSettings):
     gate: GateTable = Field(default_factory=GateTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
     reports: ReportsTable = Field(default_factory=ReportsTable)
+    collector: CollectorTable = Field(default_factory=CollectorTable)
     registry: RegistryTable = Field(default_factory=RegistryTable)
     lockdown: LockdownTable = Field(default_factory=LockdownTable)
     egress: EgressTable = Field(default_factory=EgressTable)

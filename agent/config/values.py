@@ -163,6 +163,21 @@ class ReportsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectorConfig:
+    """`[collector]`. An empty `url`: nothing is spooled. `token_file` is what enrolment leaves;
+    while it is missing, `enrolment_secret` is exchanged for one. The spool takes at most
+    `spool_megabytes` (10^6 bytes each), of which `reserved_share` is for violations alone."""
+
+    url: str = ""
+    token_file: str = "/var/lib/dockwarden/collector.json"
+    enrolment_secret: str = ""
+    ca_file: str = ""
+    heartbeat_seconds: float = 300.0
+    spool_megabytes: int = 256
+    reserved_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryConfig:
     """`[registry]`. `mirror` is the private registry's root URL, such as https://images.acme.test;
     empty: the lockdown layers are not configured and touch nothing."""
@@ -227,6 +242,7 @@ class Config:
     gate: GateConfig = field(default_factory=GateConfig)
     brake: BrakeConfig = field(default_factory=BrakeConfig)
     reports: ReportsConfig = field(default_factory=ReportsConfig)
+    collector: CollectorConfig = field(default_factory=CollectorConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     lockdown: LockdownConfig = field(default_factory=LockdownConfig)
     egress: EgressConfig = field(default_factory=EgressConfig)
