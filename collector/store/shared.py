@@ -14,4 +14,4 @@ def cookie_key(database: Database) -> str:
         made = [("cookie_key", random_bytes(32).hex())]
         bulk.insert(connection, settings, made, "ON CONFLICT (name) DO NOTHING")
         statement = select(settings.c.value).where(settings.c.name == "cookie_key")
-        return connection.execute(statement).scalar_one()
+        return str(connection.execute(statement).scalar_one())
