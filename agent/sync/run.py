@@ -39,6 +39,7 @@ from agent.sync.staged import (
 )
 from agent.sync.summary import read_summary, write_summary
 
+_YEAR_10000: Final = 253_402_300_800  # seconds since 1970
 _FETCHING: Final = 0.8  # of the whole time; the rest is for indexing and switching
 
 
@@ -85,6 +86,8 @@ def _check(request: Request) -> None:
             f"source: {request.source[:100]!r} is no address of a repository",
             hint="write https://, http:// or file:// and where it is",
         )
+    if not 0 <= request.now < _YEAR_10000:
+        raise AllowlistRejected(f"now: {request.now} is no time", hint="set this host's clock")
     chain = chain_of(request.scope)
     if chain[0] in (EMERGENCY, "root", "targets", "snapshot", "timestamp"):
         raise AllowlistRejected(
