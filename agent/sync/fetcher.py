@@ -153,9 +153,10 @@ def _as_download_error(error: Exception) -> Exception:
 def _from_folder(quoted: str, limit: int) -> bytes:
     path = unquote(quoted)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would wait
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DownloadError(f"{path}: not a regular file")
     with open(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise DownloadError(f"{path}: not a regular file")
         return _bounded(file.read, limit, path)
 
 

@@ -3,11 +3,11 @@
 import json
 from functools import partial
 
-from tuf.api.metadata import DelegatedRole, Delegations, SuccinctRoles
+from tuf.api.metadata import DelegatedRole, Delegations, Key, SuccinctRoles
 
 from tests.attack.metadata import TOO_OLD, sign_online
 from tests.attack.stage import HOST_SCOPE, Stage, add, attack
-from tests.sync.documents import NOW, ScopeContent, deny
+from tests.sync.documents import NOW, Document, ScopeContent, deny
 from tests.sync.repository import new_key
 
 PROJECT = "the project's keys"
@@ -44,7 +44,7 @@ def parent_shadows_childs_path(stage: Stage) -> None:
     sign_online(stage)
 
 
-def delegated_otherwise(stage: Stage, **changes: object) -> None:
+def delegated_otherwise(changes: Document, stage: Stage) -> None:
     """The organization's delegation is not as the format wants it, and its list is new."""
     thief = stage.thief
     role = thief.roles["targets"].signed.delegations.roles["acme"]
@@ -56,14 +56,15 @@ def delegated_otherwise(stage: Stage, **changes: object) -> None:
     sign_online(stage)
 
 
-for wrong, changes in {
+DELEGATIONS: dict[str, Document] = {
     "delegation-not-terminating": {"terminating": False},
     "delegation-of-every-path": {"paths": ["acme/*", "*/*"]},
     "delegation-of-another-path": {"paths": ["acme.pay/*"]},
     "delegation-of-no-path": {"paths": []},
     "delegation-by-hash-prefix": {"paths": None, "path_hash_prefixes": ["0", "1", "a"]},
-}.items():
-    add(wrong, DELEGATING, partial(delegated_otherwise, **changes))
+}
+for wrong, changes in DELEGATIONS.items():
+    add(wrong, DELEGATING, partial(delegated_otherwise, changes))
 
 
 @attack("the keys of a scope that the host is not in, a broad delegation")
@@ -100,8 +101,9 @@ def scope_delegates_further(stage: Stage) -> None:
     """The organization's role has delegations of its own, for its own path."""
     thief = stage.thief
     key = new_key("evil").public_key
+    keys: dict[str, Key] = {key.keyid: key}
     role = DelegatedRole("evil", [key.keyid], 1, terminating=True, paths=["acme/*"])
-    thief.roles["acme"].signed.delegations = Delegations({key.keyid: key}, {"evil": role})
+    thief.roles["acme"].signed.delegations = Delegations(keys, {"evil": role})
     thief.release("acme")
     sign_online(stage)
 
@@ -154,7 +156,7 @@ def emergency_signs_a_list(stage: Stage) -> None:
     sign_online(stage)
 
 
-def emergency_says(stage: Stage, **extra: object) -> None:
+def emergency_says(extra: Document, stage: Stage) -> None:
     """Those on call say something that they may not say."""
     stage.thief.contents["emergency"].extra_denies = extra
     stage.thief.publish()
@@ -162,15 +164,16 @@ def emergency_says(stage: Stage, **extra: object) -> None:
 
 LONG = deny("pay", expires_at="2026-11-24T12:00:01Z")
 LIFT = {"digests": deny("evil")["digests"], "lifts": "deny", "reason": "now", "owner": "eve"}
-for said, extra in {
+SAID: dict[str, Document] = {
     "emergency-longer-than-24-hours": {"denies": [LONG]},
     "emergency-without-end": {"denies": [deny("pay")]},
     "emergency-without-beginning": {"denies": [{**LONG, "denied_at": ""}]},
     "emergency-lifts-a-deny": {"waivers": [{**LIFT, "expires_at": "2026-11-24T00:00:00Z"}]},
     "emergency-approves": {"approvals": []},
     "emergency-sets-constraints": {"constraints": {}},
-}.items():
-    add(said, "those on call", partial(emergency_says, **extra))
+}
+for said, extra in SAID.items():
+    add(said, "those on call", partial(emergency_says, extra))
 
 
 def _evil_files(scope: str) -> dict[str, bytes]:

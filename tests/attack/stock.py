@@ -4,9 +4,11 @@ from pathlib import Path
 
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.ngclient import Updater, UpdaterConfig
+from urllib3.exceptions import HTTPError
 
 from tests.attack.stage import HOST_SCOPE, Stage
 
+REJECTING = (RepositoryError, DownloadError, HTTPError, OSError, ValueError, RecursionError)
 PATHS = (
     "emergency/deny.json",
     *(f"{s}/{n}.json" for s in ("acme", "acme.pay", HOST_SCOPE) for n in ("deny", "list")),
@@ -33,7 +35,7 @@ class StockHost:
         before = self._files()
         try:
             self._update()
-        except (RepositoryError, DownloadError, OSError, ValueError, RecursionError) as error:
+        except REJECTING as error:
             return f"rejected: {type(error).__name__}"
         return "accepted" if self._files() != before else "nothing new"
 

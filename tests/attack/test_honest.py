@@ -1,10 +1,12 @@
 """What looks like an attack and is none: rotations, recoveries, older lists. All is adopted."""
 
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from tests.attack.server import send, serving
 from tests.attack.stage import HOST_SCOPE, Stage
 from tests.sync.repository import new_key
 
@@ -160,3 +162,27 @@ def test_a_file_of_the_host_that_was_spoilt_is_told_of_or_healed(stage: Stage, f
         stage.forget(file)
         assert stage.sync().error == ""
     adopts(stage, "after")
+
+
+def test_a_redirect_is_followed_without_the_password(stage: Stage) -> None:
+    """Object stores send one to a signed address elsewhere; what comes is verified all the same."""
+    asked: list[tuple[str, str | None]] = []
+    with serving(stage.admins.path) as other:
+
+        def moved(request: BaseHTTPRequestHandler) -> None:
+            asked.append(("first", request.headers["Authorization"]))
+            request.send_response(302)
+            request.send_header("Location", f"{other.url}{request.path}?elsewhere")
+            request.end_headers()
+
+        def found(request: BaseHTTPRequestHandler) -> None:
+            asked.append(("other", request.headers["Authorization"]))
+            file = request.path.partition("?")[0].lstrip("/")
+            send(request, (stage.admins.path / file).read_bytes())
+
+        stage.server.misbehave(".list.json", moved)
+        other.misbehave("?elsewhere", found)
+        stage.source = stage.server.url.replace("://", "://ada:secret@")
+        adopts(stage, "after")
+    assert {who for who, password in asked if password} == {"first"}
+    assert ("other", None) in asked
