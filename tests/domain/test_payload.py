@@ -204,11 +204,12 @@ def test_garbage_is_refused_by_one_error(data: bytes) -> None:
 
 
 def test_a_long_list_grows_by_deltas_and_gets_a_new_base() -> None:
-    blobs, held, before = MemoryBlobs(), None, ()
+    blobs, held = MemoryBlobs(), None
+    before: tuple[SignedApproval, ...] = ()
     bases = set()
     world = [signed(f"n{n}") for n in range(60)]
     for count in range(1, 41):
-        approvals: tuple[SignedApproval, ...] = tuple(world[count // 3 : 20 + count])
+        approvals = tuple(world[count // 3 : 20 + count])
         held = next_list(listing("acme", approvals), held, before, blobs, inline_bytes=0)
         assert read_list(write_list(held), "acme") == held
         assert held.sequence == count

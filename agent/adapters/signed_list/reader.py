@@ -40,6 +40,9 @@ class SignedList:
     """
 
     def __init__(self, directory: str | Path) -> None:
+        from sqlite3 import Error
+
+        self._error = Error  # kept, so that no look-up imports
         self._path = Path(directory, INDEX)
         self._lock = threading.Lock()
         self._db = _opened(self._path)
@@ -139,12 +142,10 @@ class SignedList:
         )
 
     def _rows(self, query: str, *values: Any) -> list[Any]:
-        import sqlite3
-
         try:
             with self._lock:
                 return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except self._error as error:
             raise _rejected(self._path, str(error)) from error
 
 
