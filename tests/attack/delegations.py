@@ -8,7 +8,7 @@ from tuf.api.metadata import DelegatedRole, Delegations, Key, SuccinctRoles
 from tests.attack.metadata import TOO_OLD, sign_online
 from tests.attack.stage import HOST_SCOPE, Stage, add, attack
 from tests.sync.documents import NOW, Document, ScopeContent, deny
-from tests.sync.repository import new_key
+from tests.sync.roles import new_key
 
 PROJECT = "the project's keys"
 DELEGATING = "the delegating keys"
@@ -114,7 +114,7 @@ def scope_hands_its_files_to_another(stage: Stage) -> None:
     thief = stage.thief
     signer = new_key("evil")
     role = DelegatedRole("acme.ops", [signer.public_key.keyid], 1, False, ["acme/*"])
-    keys = {signer.public_key.keyid: signer.public_key}
+    keys: dict[str, Key] = {signer.public_key.keyid: signer.public_key}
     thief.roles["acme"].signed.delegations = Delegations(keys, {"acme.ops": role})
     del thief.roles["acme"].signed.targets["acme/list.json"]
     for path, data in _evil_files("acme").items():

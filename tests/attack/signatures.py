@@ -8,7 +8,8 @@ from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
 
 from tests.attack.metadata import ONLINE, SERVER, publish_evil, sign_online
 from tests.attack.stage import HOST_SCOPE, Stage, add, attack
-from tests.sync.repository import SignedRepository, new_key
+from tests.sync.repository import SignedRepository
+from tests.sync.roles import new_key
 
 ONE_KEY = "one administrator's key"
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.attack.server import send, serving
 from tests.attack.stage import HOST_SCOPE, Stage
-from tests.sync.repository import new_key
+from tests.sync.roles import new_key
 
 FAR = 2**31
 

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from securesystemslib.signer import CryptoSigner, Key, Signer
+from securesystemslib.signer import Signer
 from tuf.api.metadata import (
-    DelegatedRole,
-    Delegations,
     Metadata,
     MetaFile,
     Root,
@@ -23,9 +21,8 @@ from tuf.api.metadata import (
 )
 
 from tests.sync.documents import NOW, Document, ScopeContent, approval, deny
+from tests.sync.roles import EMERGENCY, TOP, delegations_of, new_key, root_of
 
-EMERGENCY = "emergency"
-TOP = ("root", "targets", "snapshot", "timestamp")
 DAYS = {"root": 365, "targets": 365, "snapshot": 30, "timestamp": 1, EMERGENCY: 30}
 SCOPE_DAYS = 180
 LIST_FIELDS = ("approvals", "waivers", "constraints", "policy", "contact", "extra")
@@ -122,9 +119,11 @@ class SignedRepository:
     def publish_keys(self, *, root: bool = True, signers: Iterable[Signer] = ()) -> None:
         """Write a root (signed by `signers` besides its own keys) and targets of today's keys."""
         if root:
-            self._draft_root()
+            version = self.roles["root"].signed.version
+            self.roles["root"] = Metadata(root_of(self.keys, self.thresholds, version))
             self.release("root", signers=(*self.keys["root"], *signers))
-        self._draft_targets()
+        names = (EMERGENCY, *self.scopes)
+        self.roles["targets"].signed.delegations = delegations_of(names, self.keys, self.thresholds)
         self.release("targets")
         self.release("snapshot")
         self.release("timestamp")
@@ -216,34 +215,3 @@ class SignedRepository:
         content.sequence += before[1] != listing
         self.draft(scope)
         return True
-
-    def _draft_root(self) -> None:
-        signed = Root(consistent_snapshot=True)
-        signed.version = self.roles["root"].signed.version
-        for role in TOP:
-            for signer in self.keys[role]:
-                signed.add_key(signer.public_key, role)
-            signed.roles[role].threshold = self.thresholds[role]
-        self.roles["root"] = Metadata(signed)
-
-    def _draft_targets(self) -> None:
-        keys: dict[str, Key] = {}
-        roles: dict[str, DelegatedRole] = {}
-        for name in (EMERGENCY, *self.scopes):
-            signers = self.keys[name]
-            keys |= {signer.public_key.keyid: signer.public_key for signer in signers}
-            roles[name] = DelegatedRole(
-                name,
-                [signer.public_key.keyid for signer in signers],
-                self.thresholds[name],
-                terminating=True,
-                paths=[f"{name}/*"],
-            )
-        self.roles["targets"].signed.delegations = Delegations(keys, roles)
-
-
-def new_key(name: str) -> CryptoSigner:
-    """An Ed25519 key under this name."""
-    signer = CryptoSigner.generate_ed25519()
-    signer.public_key.unrecognized_fields["x-dockwarden-name"] = name
-    return signer

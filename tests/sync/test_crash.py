@@ -17,7 +17,8 @@ from agent.sync.request import Answer, Request, answer_of, to_json
 from agent.sync.run import sync
 from tests.sync.documents import NOW, approval
 from tests.sync.enforced import Enforced
-from tests.sync.repository import SignedRepository, new_key
+from tests.sync.repository import SignedRepository
+from tests.sync.roles import new_key
 
 SCOPES = ("acme", "acme.pay")
 SWITCH = 40  # accesses to files from the last steps of staging to the end of a sync
