@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from tuf.api.exceptions import DownloadError
 
@@ -17,6 +18,7 @@ from agent.sync.index import ScopeInput, compile_index
 from agent.sync.scopes import ScopeState, told
 
 Fetch = Callable[[str, int], bytes]
+_WAITS: Final = "waits for the scope above it, of which no list was ever adopted"
 
 
 def build_index(
@@ -57,9 +59,6 @@ def build_index(
             blocked = sure[place].listing is None
     _compile(previous, target, sure, fetch)
     return sure
-
-
-_WAITS = "waits for the scope above it, of which no list was ever adopted"
 
 
 def top_down(states: Sequence[ScopeState], before: Mapping[str, ScopeState]) -> list[ScopeState]:
