@@ -1,18 +1,16 @@
 """`break-glass`: a signed token that keeps one host from stopping containers for a few hours."""
 
-import os
 from pathlib import Path
 
 import click
 
 from agent.durable import write_file
+from registrar.cli.options import enrolled, key_folder, keys_option, passphrase_option, secret
 from registrar.cli.output import note
 from registrar.clock import now as read_clock
-from registrar.errors import KeyUnusable
 from registrar.images.glass import check_taken, envelope, one_word, token_for
 from registrar.images.published import published_draft
 from registrar.images.spans import told
-from registrar.repository.keys import KeyFolder
 from registrar.workspace import Workspace
 
 
@@ -28,15 +26,8 @@ def break_glass() -> None:
 @click.option("--key", "name", required=True, help="The enrolled break-glass key.")
 @click.option("--reason", required=True, help="Why; the host reports it.")
 @click.option("--issued-by", help="Who issues it; default: the key's name.")
-@click.option(
-    "--keys",
-    envvar="DOCKWARDEN_KEYS",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path.home() / ".config/dockwarden/keys",
-    show_default="~/.config/dockwarden/keys",
-    help="The folder of private keys.",
-)
-@click.option("--passphrase-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@keys_option
+@passphrase_option
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
 @click.pass_obj
 def issue(
@@ -48,7 +39,7 @@ def issue(
     name: str,
     reason: str,
     issued_by: str | None,
-    keys: Path,
+    keys_directory: Path,
     passphrase_file: Path | None,
     to: Path | None,
 ) -> None:
@@ -60,15 +51,11 @@ def issue(
     On the host:  dockwarden break-glass apply TOKEN
     """
     workspace = Workspace.open(path)
-    known = workspace.keys()
-    if name not in known:
-        raise KeyUnusable(
-            f"--key: no key {name[:60]!r} is enrolled", hint=f"known are {', '.join(known)}"
-        )
+    known = enrolled(workspace.keys(), name)
     organization = workspace.rules().organization
     published = published_draft(workspace.repository, organization)
     said = published if published else workspace.draft(organization)
-    check_taken(known[name].keyid, name, said.policy, organization)
+    check_taken(known.keyid, name, said.policy, organization)
     token = token_for(
         host,
         nonce,
@@ -77,21 +64,11 @@ def issue(
         issued_by=issued_by or name,
         now=read_clock(),
     )
-    secret = _passphrase(passphrase_file)
-    signed = envelope(token, KeyFolder(keys).signer(known[name], lambda what: secret or _ask(what)))
+    signer = key_folder(keys_directory).signer(known, secret(passphrase_file))
+    signed = envelope(token, signer)
     note(f"{host} stops nothing until {told(token.expires_at)}; it ends by itself.")
     if to:
         write_file(to, signed + b"\n", mode=0o600)
         note(f"On the host: dockwarden break-glass apply {to.name}")
     else:
         click.echo(one_word(signed))
-
-
-def _passphrase(file: Path | None) -> str:
-    if file:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
-    return os.environ.get("DOCKWARDEN_PASSPHRASE", "")
-
-
-def _ask(what: str) -> str:
-    return str(click.prompt(what, hide_input=True, err=True))

@@ -17,11 +17,11 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import counted, emit_json, emit_table, note, output_option, say
+from registrar.cli.output import emit_json, emit_table, note, output_option, say
 from registrar.clock import now as read_clock
 from registrar.images.content import content_of
 from registrar.images.denying import LONGEST_EMERGENCY, Word, denied, undenied
-from registrar.images.lookup import NotFound, digest_of, meeting
+from registrar.images.lookup import NotFound, digest_of, label, meeting
 from registrar.images.published import published_draft
 from registrar.images.spans import InvalidTime, span, told
 from registrar.workspace import Workspace
@@ -128,13 +128,14 @@ def list_(path: Path, scope: str, output: str) -> None:
     if not rows:
         say("Nothing is denied.")
         return
+    drafts = all_drafts(workspace)
     emit_table(
-        ("scope", "what", "digest", "ends", "by", "reason"),
+        ("scope", "what", "image", "ends", "by", "reason"),
         [
             (
                 name,
                 "revoked" if entry.revoked else "denied",
-                f"{min(entry.digests).short}{_more(entry)}",
+                label(entry.digests, drafts),
                 _ends(entry, now),
                 entry.by,
                 entry.reason,
@@ -170,11 +171,6 @@ def _ends(entry: Deny, now: datetime) -> str:
     if entry.expires_at is None:
         return ""
     return told(entry.expires_at) if entry.holds(now) else "has ended"
-
-
-def _more(entry: Deny) -> str:
-    others = len(entry.digests) - 1
-    return f" and {counted(others, 'other')}" if others else ""
 
 
 def _document(scope: str, entry: Deny) -> dict[str, object]:

@@ -125,7 +125,8 @@ def approve(
     if refused and not (skip_failed and good):
         raise NotApproved(
             f"{counted(refused, 'image')} cannot be approved; nothing was changed",
-            hint="mend that" + (", or approve the others with --skip-failed" if good else ""),
+            hint="mend what is refused or not resolved"
+            + (", or approve the others with --skip-failed" if good else ""),
         )
     if dry_run:
         say("Nothing was written (--dry-run).")

@@ -57,8 +57,9 @@ def simulate(
     cases = _cases(image, platform, registries_of(plain_http, ca_file, docker_config))
     allowlist = _list(ctx.obj, scope, published)
     answers = [judge(case, allowlist, now=at) for case in cases]
-    tree = published if published else Path(ctx.obj) / "repository"
-    signers = {a.decision.scope: signers_of(tree, a.decision.scope) for a in answers}
+    levels = {answer.decision.scope for answer in answers}
+    # A draft is what somebody may sign yet: nobody's signature is behind it.
+    signers = {level: signers_of(published, level) if published else () for level in levels}
     if output == "json":
         emit_json([_document(answer, signers[answer.decision.scope]) for answer in answers])
     else:

@@ -19,7 +19,7 @@ from registrar.cli.image_options import (
 from registrar.cli.output import emit_json, emit_table, left, note, output_option, say
 from registrar.clock import now as read_clock
 from registrar.images.content import content_of
-from registrar.images.lookup import NotFound
+from registrar.images.lookup import NotFound, label
 from registrar.images.spans import end, told
 from registrar.workspace import Workspace
 
@@ -136,13 +136,14 @@ def list_(path: Path, scope: str, output: str) -> None:
     if not rows:
         say("Nothing is waived.")
         return
+    named = all_drafts(workspace)
     emit_table(
-        ("scope", "lifts", "digest", "ends", "owner", "reason"),
+        ("scope", "lifts", "image", "ends", "owner", "reason"),
         [
             (
                 name,
                 one.lifts,
-                min(one.digests).short,
+                label(one.digests, named),
                 left(one.expires_at, now),
                 one.owner,
                 one.reason,

@@ -69,6 +69,16 @@ def meeting(digests: frozenset[Digest], drafts: Iterable[Draft]) -> tuple[Found,
     return tuple(found for found in _all(drafts) if found.approval.plain.digests & digests)
 
 
+def label(digests: frozenset[Digest], drafts: Iterable[Draft]) -> str:
+    """What people call this content: of an approval `repository:tag`, else a digest's beginning."""
+    found = meeting(digests, drafts)
+    if not found:
+        return min(digests).short
+    approval = found[0].approval
+    tag = f":{approval.tags[0]}" if approval.tags else f"@{approval.id.short}"
+    return f"{approval.repository}{tag}"
+
+
 def every_digest(approval: SignedApproval) -> frozenset[Digest]:
     """All its digests and chain IDs: what a deny has to name."""
     plain = approval.plain

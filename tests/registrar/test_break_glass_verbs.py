@@ -88,7 +88,7 @@ def test_only_keys_of_the_policy_issue(office: Office) -> None:
     ran = issue(office)
     assert (ran.code, ran.out) == (1, "")
     assert "policy set --scope acme --break-glass-key ann" in ran.err
-    assert "known are ann, bob" in issue(office, key="eve").err
+    assert "enrolled are ann, bob" in issue(office, key="eve").err
 
 
 def test_a_wrong_passphrase_makes_no_token(office: Office, tmp_path: Path) -> None:

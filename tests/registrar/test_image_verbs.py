@@ -249,6 +249,7 @@ def test_simulate_names_level_rule_and_approvers(
     assert "level     acme.pay" in out
     assert "rule      an approval that has not ended" in out
     assert "approved  by ann" in out
+    assert "signed" not in out  # a draft bears nobody's signature
     assert office.verdict(stored.reference(web), "acme.pay", "--at", "91d") == "expired"
     assert office.run("simulate", web.top_digest, "--scope", "acme.nobody").code == 1
 
