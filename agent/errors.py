@@ -31,6 +31,18 @@ class SinkFailed(DockwardenError):
     """A finding could not be kept."""
 
 
+class SinkRefused(SinkFailed):
+    """The receiver will never take this batch: something in it is malformed or too large."""
+
+
+class SinkBusy(SinkFailed):
+    """The receiver wants to be left alone for `seconds`."""
+
+    def __init__(self, message: str, seconds: float, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
+
+
 class ControlUnavailable(DockwardenError):
     """The agent's control socket does not answer."""
 

@@ -6,7 +6,14 @@ from agent.ports.gate import Birth, Gate, GateMessage, GateState, Processes, Rul
 from agent.ports.glass import BreakGlassStore, TokenVerifier
 from agent.ports.lists import AllowlistSource, ListRepository, TrustedList
 from agent.ports.lockdown import FileWatch, Layer
-from agent.ports.records import Bookmark, EvidenceStore, FindingSink
+from agent.ports.records import (
+    Bookmark,
+    EvidenceStore,
+    FindingSink,
+    Outlet,
+    SinkState,
+    Transport,
+)
 
 __all__ = [
     "STREAM",
@@ -27,10 +34,13 @@ __all__ = [
     "GateState",
     "Layer",
     "ListRepository",
+    "Outlet",
     "Processes",
     "Ruling",
     "Settled",
+    "SinkState",
     "StreamNote",
     "TokenVerifier",
+    "Transport",
     "TrustedList",
 ]
