@@ -47,8 +47,10 @@ class ScopeReport:
 class Answer:
     """What came of it. `generation` is the one in force afterwards (0: none ever was), `changed`
     whether that is a new one. `error` is empty or one sentence, `hint` its fix; with an error the
-    generation before stays. `timestamp_expires_at` and `published_at` (the newest scope's) are
-    ISO 8601; `max_stale_seconds` and `when_too_stale` are the organization's signed policy."""
+    generation before stays. `sequence` is that of the host's own scope's list (or of the lowest
+    scope that has one), `contact` that of the lowest scope that names one.
+    `timestamp_expires_at` and `published_at` (the newest scope's) are ISO 8601;
+    `max_stale_seconds` and `when_too_stale` are the organization's signed policy."""
 
     generation: int
     changed: bool

@@ -2,13 +2,19 @@
 
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tuf.api.exceptions import (
     DownloadError,
     DownloadHTTPError,
@@ -23,8 +29,9 @@ Reply = Callable[[socket.socket, bytes], None]
 
 
 @contextmanager
-def serving(reply: Reply) -> Iterator[str]:
-    """A server on the loopback that hands each connection, with its request, to `reply`."""
+def serving(reply: Reply, *, peek: bool = False) -> Iterator[str]:
+    """A server on the loopback that hands each connection, with its request, to `reply`; with
+    `peek` the request is still there to be read."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -32,7 +39,7 @@ def serving(reply: Reply) -> Iterator[str]:
             while True:
                 connection, _ = listener.accept()
                 with connection, suppress(OSError):
-                    reply(connection, connection.recv(65536))
+                    reply(connection, connection.recv(65536, socket.MSG_PEEK if peek else 0))
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -138,6 +145,45 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("http_proxy", url)
         monkeypatch.delenv("no_proxy", raising=False)
         assert fetcher().get("http://registry.acme.example/x", 100) == b"through the proxy"
+
+
+def test_only_the_given_authority_is_believed(tmp_path: Path) -> None:
+    certificate, other = (_certificate(tmp_path / name) for name in ("registry", "other"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def reply(connection: socket.socket, _: bytes) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndata")
+
+    with serving(reply, peek=True) as plain:
+        url = plain.replace("http://127.0.0.1", "https://localhost")
+        for ca_file, believed in ((certificate, True), (other, False), (None, False)):
+            one = Fetcher(each=5, total=Deadline.after(5), ca_file=str(ca_file or ""))
+            if believed:
+                assert one.get(url, 4) == b"data"
+            else:
+                with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED"):
+                    one.get(url, 4)
+
+
+def _certificate(path: Path) -> Path:
+    """A certificate for `localhost`, signed by itself, with its key, in one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
+    return path
 
 
 def test_who_refuses_is_told() -> None:
