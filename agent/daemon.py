@@ -46,6 +46,7 @@ from agent.errors import EngineUnavailable
 from agent.lockdown import lockdown
 from agent.log import Level, get_logger, use
 from agent.ports import STREAM, Birth, EngineInfo, GateState, Settled
+from agent.reports import reports
 
 log = get_logger(__name__)
 
@@ -92,8 +93,13 @@ class Daemon:
         info = self._engine_info()
         root = info.root_dir if info else self._known_root()
         self.policy = wiring.policy(config)
+        self.reports = reports(config, self.loop, self.policy.host)
         self.recorder = wiring.recorder(
-            config, complete=self._with_next_step, kept=self.loop.post, crashed=self.loop.crash
+            config,
+            complete=self._with_next_step,
+            kept=self.loop.post,
+            crashed=self.loop.crash,
+            spool=self.reports.sink() if self.reports else None,
         )
         composer = Composer(self.policy, self.clock, self._new_id)
         tools = wiring.tools(
@@ -125,6 +131,14 @@ class Daemon:
             since_ns=None if since_ns is None else since_ns + 1,
             crashed=self.loop.crash,
         )
+        self.answers = self._answers()
+        if self.reports is not None:
+            self.reports.attach(
+                composer,
+                self._emit,
+                status=self.answers.told,
+                cases=lambda: list(self.enforcer.book.cases.values()),
+            )
 
     def _engine_info(self) -> EngineInfo | None:
         """What the engine says now; the gate must not wait long for one that hangs."""
@@ -157,6 +171,8 @@ class Daemon:
             signal.signal(number, lambda *_: self.loop.stop())
         gate = self.enforcer.tools.gate
         self.recorder.start()
+        if self.reports is not None:
+            self.reports.start()
         self.lists.load_first()
         if self.syncer is not None:
             self.syncer.start()
@@ -187,6 +203,8 @@ class Daemon:
             if self._repository is not None:
                 self._repository.close()  # else its worker would be waited for at the exit
             self.recorder.close()
+            if self.reports is not None:
+                self.reports.close()
             self._lookers.shutdown(wait=False, cancel_futures=True)
             self._pool.shutdown(wait=False, cancel_futures=True)
         return 0
@@ -200,10 +218,8 @@ class Daemon:
     def _look_at(self, name: str) -> Callable[[str], None]:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
-    def _serve(self) -> list[ControlServer]:
-        """The control sockets; the agent works without them."""
-        control = self.config.control
-        answers = Answers(
+    def _answers(self) -> Answers:
+        return Answers(
             self.enforcer,
             self.lists,
             self.sweeper,
@@ -214,8 +230,13 @@ class Daemon:
             self.clock.now(),
             self.syncer,
             self.glass,
+            self.reports,
         )
-        verbs = Verbs(answers, self.loop)
+
+    def _serve(self) -> list[ControlServer]:
+        """The control sockets; the agent works without them."""
+        control = self.config.control
+        verbs = Verbs(self.answers, self.loop)
         servers = [ControlServer(control.socket, verbs.for_root(), 0o600)]
         access = control.explain_access
         if access is not ExplainAccess.ROOT:
@@ -270,6 +291,8 @@ class Daemon:
             self.syncer.tick()
         self.glass.tick()
         self.reconciler.tick()
+        if self.reports is not None:
+            self.reports.tick()
         self.turned_away.tick()
         self.neighbours.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:

@@ -24,10 +24,11 @@ from agent.control.neighbours import Neighbours
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
 from agent.control.record import Kept, Recorder
+from agent.control.spooling import AllSinks
 from agent.domain.finding import Finding
 from agent.domain.verdict import Mode, Net
 from agent.lockdown import Lockdown
-from agent.ports import Engine, Ruling
+from agent.ports import Engine, FindingSink, Ruling
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
@@ -65,13 +66,16 @@ def recorder(
     complete: Callable[[Finding], Finding],
     kept: Callable[[Kept], None],
     crashed: Callable[[BaseException], None],
+    spool: FindingSink | None = None,
 ) -> Recorder:
-    """The findings' way to the file and the journal."""
+    """The findings' way to the spool, the file and the journal."""
     reports = config.reports
     most = reports.max_megabytes * 1_000_000
+    own_file = JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES)
+    journal = [] if reports.journal is Journal.OFF else [JournalFindings()]
     return Recorder(
-        JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES),
-        [] if reports.journal is Journal.OFF else [JournalFindings()],
+        own_file if spool is None else AllSinks([spool, own_file], journal),
+        journal if spool is None else [],
         complete=complete,
         kept=kept,
         crashed=crashed,

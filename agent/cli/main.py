@@ -25,6 +25,8 @@ _COMMANDS = {
     "restore": "agent.cli.lockdown",
     "sync": "agent.cli.sync",
     "allowlist": "agent.cli.allowlist",
+    "enrol": "agent.cli.enrol",
+    "spool": "agent.cli.spool",
     "brake": "agent.cli.brake",
     "break-glass": "agent.cli.break_glass",
     "version": "agent.cli.version",

@@ -65,6 +65,7 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
         *[("lockdown" if n == 0 else "", line) for n, line in enumerate(_lockdown(layers))],
         ("containers", _containers(section(answer, "containers"))),
         ("findings", _findings(section(answer, "findings"))),
+        ("collector", _uplink(section(answer, "uplink"))),
         ("memory", f"{answer.get('rss_mib')} MiB" if answer.get("rss_mib") else ""),
         *[("degraded" if n == 0 else "", cell(reason)) for n, reason in enumerate(reasons)],
     ]
@@ -151,3 +152,16 @@ def _findings(findings: Answer) -> str:
     told = counted(findings.get("violations"), "violation")
     told += f", {counted(findings.get('alarms'), 'alarm')} since the start"
     return told + (f", the last violation {local_time(last)}" if last else "")
+
+
+def _uplink(uplink: Answer) -> str:
+    if not uplink:
+        return ""
+    state = "does not take this host's reports" if uplink.get("refused") else "not reached"
+    if not uplink.get("error"):
+        last = uplink.get("delivered_at")
+        state = f"reports arrive, the last {local_time(last)}" if last else "nothing sent yet"
+    told = f"{cell(uplink.get('url'))}: {state}; {counted(uplink.get('waiting'), 'record')} waiting"
+    for name in ("dropped", "quarantined"):
+        told += f", {uplink[name]} {name}" if uplink.get(name) else ""
+    return told

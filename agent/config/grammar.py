@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -158,6 +159,43 @@ def _layer(text: str) -> str:
     return text
 
 
+def _optional_url(text: str) -> str:
+    if not text:
+        return text
+    parts = _web(text)
+    if parts.scheme not in ("http", "https"):
+        raise _wrong("begins with neither https:// nor http://")
+    if parts.username or parts.password or parts.fragment:
+        raise _wrong("holds credentials or a fragment; a token goes into token_file")
+    return text
+
+
+def _optional_address(text: str) -> str:
+    return _service(text) if text else text
+
+
+def _textfile(text: str) -> str:
+    if text in ("auto", "off"):
+        return text
+    if not text.endswith(".prom"):  # node-exporter reads no others
+        raise _wrong('is neither "auto" nor "off" nor a file named *.prom')
+    return _absolute(text)
+
+
+def _loopback(text: str) -> str:
+    """What the guard does on a host is nobody else's business: loopback only."""
+    if not text:
+        return text
+    host, _, port = text.rpartition(":")
+    try:
+        local = ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        local = False
+    if not local or not port.isdecimal() or not int(port[:6]) < 65536:
+        raise _wrong("is no loopback address with a port")
+    return text
+
+
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)]
 Hold = Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
@@ -181,3 +219,7 @@ Mirror = Annotated[str, AfterValidator(_mirror)]
 Services = tuple[Annotated[str, AfterValidator(_service)], ...]
 Names = tuple[Annotated[str, AfterValidator(_name)], ...]
 Layers = tuple[Annotated[str, AfterValidator(_layer)], ...]
+OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
+OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
+Textfile = Annotated[str, AfterValidator(_textfile)]
+Loopback = Annotated[str, AfterValidator(_loopback)]

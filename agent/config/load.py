@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.config.check import check_layer
 from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
-from agent.config.model import EnforcementTable, ExemptionTable, Tables
+from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
 from agent.config.values import (
     AgentConfig,
     AllowlistConfig,
@@ -26,8 +26,14 @@ from agent.config.values import (
     EngineConfig,
     GateConfig,
     LockdownConfig,
+    MetricsConfig,
+    OcsfSink,
+    OtlpSink,
     RegistryConfig,
     ReportsConfig,
+    SinksConfig,
+    SyslogSink,
+    WebhookSink,
 )
 from agent.domain.allowlist import Exemption
 from agent.domain.verdict import Action, Verdict
@@ -123,6 +129,18 @@ def _config(model: Tables) -> Config:
         lockdown=LockdownConfig(**dict(model.lockdown)),
         egress=EgressConfig(**dict(model.egress)),
         control=ControlConfig(**dict(model.control)),
+        sinks=_sinks(model.sinks),
+        metrics=MetricsConfig(**dict(model.metrics)),
+    )
+
+
+def _sinks(table: SinksTable) -> SinksConfig:
+    return SinksConfig(
+        queue=table.queue,
+        otlp=OtlpSink(**dict(table.otlp)),
+        syslog=SyslogSink(**dict(table.syslog)),
+        webhook=WebhookSink(**dict(table.webhook)),
+        ocsf=OcsfSink(**dict(table.ocsf)),
     )
 
 

@@ -19,6 +19,7 @@ from agent.config.values import (
     LocalImages,
     LogLevel,
     OnTimeout,
+    SinkFormat,
 )
 from agent.domain.verdict import Action, Mode, Verdict
 
@@ -212,6 +213,68 @@ class ControlTable(Table):
     explain_socket: grammar.SocketPath = _key(_DEFAULT.control.explain_socket, "an absolute path")
 
 
+_URL = 'an address such as "https://logs.acme.test/v1/logs", or empty'
+_OPTIONAL_PATH = "an absolute path, or empty"
+
+
+class OtlpTable(Table):
+    """`[sinks.otlp]`"""
+
+    url: grammar.OptionalUrl = _key(_DEFAULT.sinks.otlp.url, _URL)
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.otlp.ca_file, _OPTIONAL_PATH)
+    token_file: grammar.OptionalPath = _key(_DEFAULT.sinks.otlp.token_file, _OPTIONAL_PATH)
+
+
+class SyslogTable(Table):
+    """`[sinks.syslog]`"""
+
+    address: grammar.OptionalAddress = _key(
+        _DEFAULT.sinks.syslog.address, '"host:port", such as "logs.acme.test:6514", or empty'
+    )
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.ca_file, _OPTIONAL_PATH)
+    cert_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.cert_file, _OPTIONAL_PATH)
+    key_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.key_file, _OPTIONAL_PATH)
+
+
+class WebhookTable(Table):
+    """`[sinks.webhook]`"""
+
+    url: grammar.OptionalUrl = _key(_DEFAULT.sinks.webhook.url, _URL)
+    format: SinkFormat = _key(_DEFAULT.sinks.webhook.format, "one of finding, ocsf")
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.ca_file, _OPTIONAL_PATH)
+    token_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.token_file, _OPTIONAL_PATH)
+    secret_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.secret_file, _OPTIONAL_PATH)
+
+
+class OcsfTable(Table):
+    """`[sinks.ocsf]`"""
+
+    file: grammar.OptionalPath = _key(_DEFAULT.sinks.ocsf.file, _OPTIONAL_PATH)
+    max_megabytes: grammar.Count = _key(_DEFAULT.sinks.ocsf.max_megabytes, "a whole number from 1")
+
+
+class SinksTable(Table):
+    """`[sinks]`"""
+
+    queue: grammar.Count = _key(_DEFAULT.sinks.queue, "a whole number from 1")
+    otlp: OtlpTable = Field(default_factory=OtlpTable)
+    syslog: SyslogTable = Field(default_factory=SyslogTable)
+    webhook: WebhookTable = Field(default_factory=WebhookTable)
+    ocsf: OcsfTable = Field(default_factory=OcsfTable)
+
+
+class MetricsTable(Table):
+    """`[metrics]`"""
+
+    textfile: grammar.Textfile = _key(
+        _DEFAULT.metrics.textfile, '"auto", "off", or the absolute path of a file named *.prom'
+    )
+    listen: grammar.Loopback = _key(
+        _DEFAULT.metrics.listen, 'a loopback address such as "127.0.0.1:9763", or empty'
+    )
+    seconds: grammar.Seconds = _key(_DEFAULT.metrics.seconds, _SECONDS)
+
+
 class Tables(BaseSettings):
     """The whole file; takes what it is given and looks nowhere by itself."""
 
@@ -229,6 +292,8 @@ class Tables(BaseSettings):
     lockdown: LockdownTable = Field(default_factory=LockdownTable)
     egress: EgressTable = Field(default_factory=EgressTable)
     control: ControlTable = Field(default_factory=ControlTable)
+    sinks: SinksTable = Field(default_factory=SinksTable)
+    metrics: MetricsTable = Field(default_factory=MetricsTable)
 
     @classmethod
     def settings_customise_sources(

@@ -231,6 +231,72 @@ class ControlConfig:
     explain_socket: str = "/run/dockwarden/explain.sock"
 
 
+class SinkFormat(StrEnum):
+    """How the webhook writes findings."""
+
+    FINDING = "finding"
+    OCSF = "ocsf"
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpSink:
+    """`[sinks.otlp]`. `url` is the whole address; empty: off."""
+
+    url: str = ""
+    ca_file: str = ""
+    token_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogSink:
+    """`[sinks.syslog]`. `address` is `host:port`, always over TLS; empty: off."""
+
+    address: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSink:
+    """`[sinks.webhook]`. `secret_file` holds what bodies are signed with; empty `url`: off."""
+
+    url: str = ""
+    format: SinkFormat = SinkFormat.FINDING
+    ca_file: str = ""
+    token_file: str = ""
+    secret_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OcsfSink:
+    """`[sinks.ocsf]`. Rotated at `max_megabytes` (10^6 bytes each); empty `file`: off."""
+
+    file: str = ""
+    max_megabytes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SinksConfig:
+    """`[sinks]`. `queue` findings may wait for each remote sink."""
+
+    queue: int = 10_000
+    otlp: OtlpSink = field(default_factory=OtlpSink)
+    syslog: SyslogSink = field(default_factory=SyslogSink)
+    webhook: WebhookSink = field(default_factory=WebhookSink)
+    ocsf: OcsfSink = field(default_factory=OcsfSink)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """`[metrics]`. `textfile` is `auto` (where node-exporter's directory exists), `off`, or a
+    path; `listen` a loopback address with its port, empty: off."""
+
+    textfile: str = "auto"
+    listen: str = ""
+    seconds: float = 15.0
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything this host was told to do."""
@@ -247,6 +313,8 @@ class Config:
     lockdown: LockdownConfig = field(default_factory=LockdownConfig)
     egress: EgressConfig = field(default_factory=EgressConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    sinks: SinksConfig = field(default_factory=SinksConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def table(self) -> ActionTable:

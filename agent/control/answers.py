@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agent import __version__
 from agent.control.breakglass import BreakGlass
@@ -28,6 +28,18 @@ REFUSED = "egress.refused"
 SHORTEST_ID = 4  # characters of a container ID that may stand for the whole
 
 K = TypeVar("K")
+
+
+class Uplink(Protocol):
+    """The way to the collector, if there is one."""
+
+    def status(self) -> dict[str, Any]:
+        """What is on its way."""
+        ...
+
+    def degraded(self) -> list[str]:
+        """Why reports do not arrive, in words."""
+        ...
 
 
 @dataclass(slots=True)
@@ -90,6 +102,7 @@ class Answers:
     began: datetime
     syncer: Syncer | None = None  # of a signed list
     glass: BreakGlass | None = None
+    uplink: Uplink | None = None
 
     def ps(self) -> list[dict[str, Any]]:
         """All containers with their verdicts."""
@@ -185,8 +198,13 @@ class Answers:
                 "last": self.memory.last,
                 "dropped": self.recorder.dropped,
             },
-            "degraded": self.degraded(),
+            **({"uplink": self.uplink.status()} if self.uplink else {}),
+            "degraded": self.degraded() + (self.uplink.degraded() if self.uplink else []),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The state for the collector: what arrives there proves that the uplink works."""
+        return {**self.status(), "degraded": self.degraded()}
 
     def _brake(self) -> dict[str, Any]:
         brake, clock = self.enforcer.brake, self.enforcer.tools.clock

@@ -5,11 +5,13 @@ Acts through ports only; knows neither the spool's file nor the collector.
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.domain.finding import Finding, Kind
 from agent.domain.finding_record import as_record, timestamp
+from agent.domain.text import shortened
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import Clock, FindingSink
@@ -17,6 +19,8 @@ from agent.ports.spool import FINDING, Entry, Spool
 
 log = get_logger(__name__)
 
+MOST_BYTES = 60 << 10  # of one record's data; the collector takes 64 KiB
+CUT = 200  # characters of each text in a record that is too large
 SINGLE = 10  # so many of one group within the window are records of their own
 WINDOW_SECONDS = 60.0
 MOST_GROUPS = 10_000  # remembered; one that is forgotten begins anew
@@ -66,11 +70,35 @@ class SpooledFindings:
             id=finding.id,
             type=FINDING,
             time=timestamp(finding.at),
-            data=json.dumps(as_record(finding), allow_nan=False, separators=(",", ":")).encode(),
+            data=_data(finding),
             urgent=finding.kind is not Kind.NOTICE,
             group=group,
             counted=bool(group) and self._floods.counts(group, now=now),
         )
+
+
+def _data(finding: Finding) -> bytes:
+    """At most 64 KiB, else the collector would not have it; whoever starts a container chooses
+    the size of its labels and names. The whole is in the host's own file."""
+    record = as_record(finding)
+    data = _json(record)
+    if len(data) > MOST_BYTES and record["container"]:
+        container = record["container"]
+        container["labels_left_out"] += len(container["labels"])
+        container["labels"] = {}
+        data = _json(record)
+    return data if len(data) <= MOST_BYTES else _json(_cut(record))
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {shortened(key, CUT): _cut(inner) for key, inner in list(value.items())[:32]}
+    return shortened(value, CUT) if isinstance(value, str) else value
 
 
 def group_of(finding: Finding) -> str:
@@ -115,7 +143,7 @@ class AllSinks:
                 kept.clear()
             return
         for kept in (*self._kept, self._told):
-            kept &= given  # what is not given again was shed
+            kept.intersection_update(given)  # what is not given again was shed
         raise failed
 
     def _tell(self, findings: Sequence[Finding]) -> None:

@@ -21,8 +21,8 @@ class Backoff:
         `at_least` is what the collector asked for; a tenth more is spread over the hosts.
         """
         self.failures += 1
-        ceiling = min(LONGEST, SHORTEST * 2 ** min(self.failures, 20))
-        own = SHORTEST + chance * (ceiling - SHORTEST)
+        ceiling = min(LONGEST, SHORTEST * 2.0 ** min(self.failures, 20))
+        own: float = SHORTEST + chance * (ceiling - SHORTEST)
         return max(own, at_least * (1 + chance / 10))
 
     def refused(self, chance: float) -> float:

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 import urllib3
 
@@ -81,7 +81,7 @@ def _pool(url: str, ca_file: str) -> urllib3.PoolManager:
 def _proxy(scheme: str, host: str) -> str:
     """`http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, as curl and urllib have it."""
     found = getproxies_environment()
-    if proxy_bypass_environment(host, found):
+    if proxy_bypass(host):
         return ""
     url = found.get(scheme) or found.get("all") or ""
     return url if not url or "://" in url else f"http://{url}"

@@ -30,7 +30,7 @@ class Reply:
 class Post(Protocol):
     """Sends one gzip'd batch; raises `Unreachable`."""
 
-    def __call__(self, body: bytes) -> Reply: ...
+    def __call__(self, body: bytes, /) -> Reply: ...
 
 
 @dataclass(slots=True)

@@ -14,9 +14,12 @@ from agent.domain.chain import START, link
 from agent.domain.finding_record import timestamp
 from agent.domain.ids import new_id
 from agent.errors import SinkFailed
+from agent.log import get_logger
 from agent.ports import Clock
 from agent.ports.spool import DROPS, Entry, SpoolState
 from agent.uplink import table
+
+log = get_logger(__name__)
 
 HELD_SHARE = 10  # one part in so many is for floods that are being counted
 ANNOUNCEMENT = 48 << 10  # bytes of the longest drops record
@@ -31,8 +34,8 @@ class SqliteSpool:
     def __init__(self, path: str | Path, clock: Clock, *, max_bytes: int, reserved: float) -> None:
         """`reserved` is the share of `max_bytes` that only urgent records may take.
 
-        Raises `SinkFailed` when the file cannot be had; one that is damaged is set aside
-        (`was_damaged` names it) and a new one begun.
+        A file that cannot be had now is tried again at each call; one that is damaged is set
+        aside (`was_damaged` names it) and a new one begun.
         """
         self.path, self._clock = Path(path), clock
         most = max_bytes - max_bytes // HELD_SHARE
@@ -41,8 +44,11 @@ class SqliteSpool:
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self.was_damaged = ""
-        with self._failing():
-            self._open()
+        self.known = SpoolState()  # as of the last call, for who must not wait for the disk
+        try:
+            self.check()
+        except SinkFailed as error:
+            log.error("spool.not_opened", error=str(error))
 
     def keep(self, entries: Sequence[Entry]) -> None:
         """See `ports.Spool`."""
@@ -59,7 +65,9 @@ class SqliteSpool:
             before = table.get(db, "sequence", "0")
             self._release(db)
             self._announce(db)
-            return table.get(db, "sequence", "0") != before
+            wrote = table.get(db, "sequence", "0") != before
+        self.state()
+        return wrote
 
     def state(self) -> SpoolState:
         """See `ports.Spool`."""
@@ -70,7 +78,17 @@ class SqliteSpool:
             aside = db.execute("SELECT count(*) FROM quarantine").fetchone()[0]
             oldest = db.execute("SELECT time FROM records ORDER BY sequence LIMIT 1").fetchone()
             dropped = int(table.get(db, "dropped", "0"))
-        return SpoolState(records, size, held, dropped, aside, oldest[0] if oldest else "")
+        self.known = SpoolState(records, size, held, dropped, aside, oldest[0] if oldest else "")
+        return self.known
+
+    def check(self) -> None:
+        """Open the file anew and read through it; set it aside if it is damaged."""
+        with self._lock, self._failing():
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+            self._open()
+        self.state()
 
     def close(self) -> None:
         """Give the file back."""
