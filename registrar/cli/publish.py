@@ -32,7 +32,7 @@ def publish(
     if finish(where):
         say("an interrupted publication was finished")
     ask, folder = secret(passphrase_file), key_folder(keys_directory)
-    roles = list(readiness(where).ready) if ready else None
+    roles = list(readiness(where, now).ready) if ready else None
     seen = publish_all(where, lambda: online_keys(where, folder, ask), now, roles=roles)
     if seen is None:
         say("nothing new to publish")

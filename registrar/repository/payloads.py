@@ -70,6 +70,18 @@ def check_kept(before: Draft, after: Draft, now: datetime) -> None:
             )
 
 
+def check_two_people(draft: Draft, now: datetime) -> None:
+    """Raise `NotReady` where somebody approved what only they asked for."""
+    for approval in draft.approvals.values():
+        if approval.expires_at > now and set(approval.approvers) <= {approval.requester}:
+            raise NotReady(
+                f"{draft.scope}: {approval.requester} asked for {approval.repository}"
+                f" ({approval.id.short}) and approved it",
+                hint="have another administrator approve it; a scope that permits this has"
+                " requester_may_approve in its scope.toml",
+            )
+
+
 def _denies(draft: Draft, old: Metadata[Targets] | None, before: Draft, files: Files) -> bytes:
     sequence = denies_in(old, draft.scope, files).sequence if old else 0
     changed = old is None or before.denies != draft.denies

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tuf.api.metadata import Metadata, Targets
 
 from agent.domain.payload import EMERGENCY
-from registrar.repository.payloads import check_kept, wanted_scope
+from registrar.repository.payloads import check_kept, check_two_people, wanted_scope
 from registrar.repository.pending import PendingRole, pending_roles
 from registrar.repository.standing import Standing, root_standings, standing
 from registrar.repository.tree import Layered, Published, denies_in, listing_in, said_in
@@ -65,6 +65,8 @@ def plan(workspace: Workspace, now: datetime) -> Plan:
             steps[role] = top
     for scope, rule in wanted.delegated.items():
         draft = workspace.draft(scope)
+        if scope != EMERGENCY and not workspace.scope_rule(scope).requester_may_approve:
+            check_two_people(draft, now)
         step = _scope_step(draft, rule, targets.signed, published, waiting.get(scope), now)
         if step is not None:
             steps[scope] = step

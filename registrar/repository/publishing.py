@@ -19,7 +19,7 @@ from registrar.errors import NotReady, RepositoryBroken
 from registrar.repository.client import Seen, see
 from registrar.repository.online import TIMESTAMP, OnlineKeys, current_timestamp, next_online
 from registrar.repository.pending import PendingRole, drop_pending, pending_roles
-from registrar.repository.plan import standings
+from registrar.repository.plan import plan, standings
 from registrar.repository.standing import Standing, standing
 from registrar.repository.tree import (
     Layered,
@@ -46,11 +46,17 @@ class Readiness:
     unmet: tuple[Standing, ...] = field(default=())
 
 
-def readiness(workspace: Workspace) -> Readiness:
+def readiness(workspace: Workspace, now: datetime) -> Readiness:
     """What waits, split by whether enough distinct administrators have signed it. What rests on a
-    root or on delegations that are not ready is not ready either."""
-    published = Published(workspace.repository)
-    waiting = pending_roles(workspace)
+    root or on delegations that are not ready is not ready either, and what the drafts no longer
+    say does not count: whoever takes a draft back takes the signatures back."""
+    prepared = plan(workspace, now)
+    published = prepared.published
+    waiting = {
+        role: step
+        for role, step in pending_roles(workspace).items()
+        if role not in prepared.outdated
+    }
     ready: dict[str, PendingRole] = {}
     unmet: list[Standing] = []
     for role in sorted(waiting, key=_rank):
@@ -77,7 +83,7 @@ def publish(
     """
     finish(workspace)
     _forget_published(workspace)
-    found = readiness(workspace)
+    found = readiness(workspace, now)
     chosen = dict(found.ready)
     if roles is None:
         check_met(found)

@@ -86,6 +86,28 @@ def test_a_draft_that_changes_after_it_was_signed_is_signed_again(
     assert count(team, tmp_path / "cache") == 2
 
 
+def test_whoever_takes_a_draft_back_takes_the_signatures_back(
+    team: Ceremony, tmp_path: Path
+) -> None:
+    before = team.workspace.draft("acme")
+    team.approve(1)
+    team.signed_by("ann", "bob")
+    team.workspace.save(before, "on second thoughts")
+    assert "nothing new" in team.run("publish")
+    assert count(team, tmp_path / "cache") == 0
+
+
+def test_nobody_approves_alone_what_they_asked_for(team: Ceremony) -> None:
+    team.approve(1)
+    draft = team.workspace.draft("acme")
+    mine = {key: replace(a, requester="ann") for key, a in draft.approvals.items()}
+    team.workspace.save(replace(draft, approvals=mine), "for myself")
+    assert "ann asked for" in team.run("sign", "--key", "bob", "--yes", code=1)
+    path = team.path / "scopes" / "acme" / "scope.toml"
+    path.write_text(path.read_text().replace("may_approve = false", "may_approve = true"))
+    team.run("sign", "--key", "bob", "--yes")
+
+
 def test_what_waits_and_says_something_else_is_never_signed(team: Ceremony) -> None:
     team.approve(1)
     team.signed_by("ann")
