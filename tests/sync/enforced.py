@@ -48,9 +48,11 @@ class Enforced:
         return found
 
     def check_whole(self) -> None:
-        """Raise `AssertionError` unless index and payload agree, entry by entry and in number."""
+        """Raise `AssertionError` unless index and payload agree, entry by entry and in number,
+        and the metadata beside them is of one publication."""
         with closing(sqlite3.connect(f"file:{self.place}/index.sqlite?mode=ro", uri=True)) as index:
             assert index.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        self._check_metadata()
         lists = [json.loads(d) for n, d in self.payload.items() if n.endswith("list.json")]
         held = SignedList(self.place)
         try:
@@ -60,6 +62,13 @@ class Enforced:
         assert len(found) == sum(document["count"] for document in lists)
         for document in lists:
             assert {entry["id"] for entry in document.get("approvals", ())} <= set(found)
+
+    def _check_metadata(self) -> None:
+        names = ("timestamp", "snapshot", "targets")
+        files = [(self.place / "metadata" / f"{name}.json").read_bytes() for name in names]
+        timestamp, snapshot, targets = (json.loads(data)["signed"] for data in files)
+        assert timestamp["meta"]["snapshot.json"]["version"] == snapshot["version"]
+        assert snapshot["meta"]["targets.json"]["version"] == targets["version"]
 
     def _said(self, name: str) -> tuple[bool, bool]:
         held = SignedList(self.place)
