@@ -65,6 +65,7 @@ missing_packages() {
   command -v modprobe >/dev/null || echo kmod
   [ -x /usr/sbin/nft ] || echo nftables
   /usr/bin/python3 -c "import nftables" 2>/dev/null || echo python3-nftables
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
   command -v chromium >/dev/null || echo chromium
   command -v chromedriver >/dev/null || echo chromium-driver
   command -v gcc >/dev/null || echo gcc
