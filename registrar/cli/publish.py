@@ -15,8 +15,9 @@ from registrar.cli.options import (
 )
 from registrar.cli.output import counted, day, say
 from registrar.repository.plan import plan
-from registrar.repository.publishing import finish, mirror, readiness
 from registrar.repository.publishing import publish as publish_all
+from registrar.repository.publishing import readiness
+from registrar.repository.switching import finish, mirror
 
 
 @click.command()

@@ -17,7 +17,8 @@ from registrar.cli.options import (
 from registrar.cli.output import ALARM, complain, left, note, say
 from registrar.errors import RepositoryBroken
 from registrar.repository.online import ALARM_LEFT, current_timestamp
-from registrar.repository.publishing import finish, mirror, refresh
+from registrar.repository.publishing import refresh
+from registrar.repository.switching import finish, mirror
 from registrar.repository.tree import Published
 from registrar.workspace import Workspace
 

@@ -1,26 +1,22 @@
-"""Checks that everything is signed and readable, then switches; an interrupted switch is finished
-by the next.
+"""Publishes what is signed: checks every count and the outcome as a host would, then switches.
 
-The new files first lie whole in a staging folder beside what waits; a marker says that they were
-checked. Order of the switch: blobs and payload, metadata by version, a new root, the timestamp.
-Hosts find the new state only through the timestamp, and a new root by its number.
+All or nothing; an interrupted switch is finished by the next. Parses no command line.
 """
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from agent.domain.payload import EMERGENCY
-from agent.durable import make_directory, remove_leftovers, sync_directory, write_file
+from agent.durable import write_file
 from registrar.errors import NotReady, RepositoryBroken
 from registrar.repository.client import Seen, see
 from registrar.repository.online import TIMESTAMP, OnlineKeys, current_timestamp, next_online
 from registrar.repository.pending import PendingRole, drop_pending, pending_roles
 from registrar.repository.plan import plan, standings
 from registrar.repository.standing import Standing, standing
+from registrar.repository.switching import finish, stage, switch_order
 from registrar.repository.tree import (
     Layered,
     Published,
@@ -31,11 +27,7 @@ from registrar.repository.tree import (
 )
 from registrar.workspace import Workspace
 
-STAGE: Final = ".publishing"
-_CHECKED: Final = "checked"
-_MESSAGE: Final = "Published: the signed repository"
 _MODE: Final = 0o644
-_DIRECTORY_MODE: Final = 0o755
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,7 @@ def refresh(workspace: Workspace, keys: OnlineKeys, now: datetime) -> None:
         raise RepositoryBroken("nothing is published yet", hint="`sign`, then `publish`")
     files = next_online(published, {}, keys, now)
     check_online(published, files)
-    for path in sorted(files, key=_order):
+    for path in sorted(files, key=switch_order):
         write_file(workspace.repository / path, files[path], mode=_MODE)
 
 
@@ -169,50 +161,6 @@ def check(published: Published, files: dict[str, bytes]) -> Seen:
     return seen
 
 
-def stage(workspace: Workspace, files: Mapping[str, bytes]) -> None:
-    """Keep the new files aside, durably, then mark them as checked."""
-    folder = workspace.pending / STAGE
-    for path, data in files.items():
-        make_directory((folder / path).parent, mode=_DIRECTORY_MODE)
-        write_file(folder / path, data, mode=_MODE)
-    write_file(folder / _CHECKED, b"", mode=_MODE)
-
-
-def finish(workspace: Workspace) -> bool:
-    """Finish an interrupted switch, or forget one that was not yet checked; whether there was one
-    to finish."""
-    folder = workspace.pending / STAGE
-    complete = (folder / _CHECKED).exists()
-    if complete:
-        copied = mirror(folder, workspace.repository)
-        workspace.commit([workspace.repository / path for path in copied], _MESSAGE)
-        (folder / _CHECKED).unlink()
-        sync_directory(folder)
-    if folder.exists():
-        shutil.rmtree(folder)
-        sync_directory(workspace.pending)
-    return complete
-
-
-def mirror(source: Path, destination: Path) -> list[str]:
-    """Copy what differs in the order of the switch, each file durably and at once; returns what
-    was copied. What is served is whole at every moment, wherever this is cut short."""
-    files = [str(path.relative_to(source)) for path in source.rglob("*.json")]
-    files += [str(path.relative_to(source)) for path in source.glob("blobs/*")]
-    copied: list[str] = []
-    for path in sorted(files, key=_order):
-        if path.startswith(".") or "/." in path:
-            continue
-        data, there = (source / path).read_bytes(), destination / path
-        if there.is_file() and there.read_bytes() == data:
-            continue
-        make_directory(there.parent, mode=_DIRECTORY_MODE)
-        remove_leftovers(there.parent, there.name)
-        write_file(there, data, mode=_MODE)
-        copied.append(path)
-    return copied
-
-
 def _sequences(published: Published) -> dict[str, int]:
     targets = published.targets()
     delegations = targets.signed.delegations if targets else None
@@ -248,11 +196,3 @@ def _forget_published(workspace: Workspace) -> None:
 
 def _rank(role: str) -> int:
     return {"root": 0, "targets": 1}.get(role, 2)
-
-
-def _order(path: str) -> tuple[int, str]:
-    if not path.startswith("metadata/"):
-        return 0, path
-    if path == TIMESTAMP:
-        return 3, path
-    return (2 if path.endswith(".root.json") else 1), path

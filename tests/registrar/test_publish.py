@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from agent.domain.payload import INLINE_LIMIT
+from agent.sync.request import Answer, Request
+from agent.sync.run import sync
 from registrar import clock
-from registrar.repository.publishing import mirror
+from registrar.repository.switching import mirror
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
 # Runs `publish` and dies as by kill -9 before its Nth renaming or removal of a file.
@@ -325,3 +327,29 @@ def test_administrators_sign_at_the_same_time_in_clones_of_their_own(tmp_path: P
     assert status.stdout == b""
     git(clones[0].path, "pull", "-q", "--no-rebase", "--no-edit", str(hub.path), "HEAD")
     assert "nothing waits" in clones[0].run("status")
+
+
+def test_a_hosts_own_helper_adopts_what_is_published(team: Ceremony, tmp_path: Path) -> None:
+    def adopt() -> Answer:
+        return sync(
+            Request(
+                source=f"file://{team.repository}",
+                scope="acme",
+                root_file=str(team.repository / "metadata" / "1.root.json"),
+                directory=str(tmp_path / "state"),
+                now=clock.now().timestamp(),
+            )
+        )
+
+    (tmp_path / "state").mkdir()
+    team.approve(1)
+    team.signed_by("ann", "cid").run("publish")
+    (acme,) = [scope for scope in adopt().scopes if scope.scope == "acme"]
+    assert (acme.approvals, acme.signers, acme.problem) == (1, ("ann", "cid"), "")
+    team.run("key", "rotate", "cid", "dan")
+    team.run("key", "rotate", "online-timestamp", "online-timestamp-2")
+    team.signed_by("dan", "ann", "bob").run("publish")
+    answer = adopt()
+    assert answer.error == ""
+    (acme,) = [scope for scope in answer.scopes if scope.scope == "acme"]
+    assert acme.signers == ("ann", "bob", "dan")
