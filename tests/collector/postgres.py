@@ -23,10 +23,10 @@ def programs() -> Path:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
+def cluster(*, durable: bool = True) -> Iterator[str]:
     """The URL of a server, up to the database's name (append one); gone afterwards.
 
-    It answers on a unix socket only. Durable settings are the defaults: fsync is on.
+    It answers on a unix socket only. Unless `durable` it would not survive a power cut.
     """
     home = Path(tempfile.mkdtemp(prefix="dockwarden-postgres-"))
     user = "postgres" if os.geteuid() == 0 else None
@@ -53,6 +53,7 @@ def cluster() -> Iterator[str]:
     try:
         run(str(tools / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8")
         options = f"-c listen_addresses='' -c unix_socket_directories={home} -c max_connections=60"
+        options += "" if durable else " -c fsync=off"
         control = str(tools / "pg_ctl")
         run(
             control,
