@@ -12,6 +12,7 @@ from agent.adapters.sinks.protobuf import chunk, double, fields, fixed64, number
 from agent.adapters.sinks.web import Web
 from agent.domain.finding import Finding, Severity
 from agent.domain.finding_record import as_record
+from agent.domain.text import encodable
 from agent.log import get_logger
 
 log = get_logger(__name__)
@@ -19,6 +20,7 @@ log = get_logger(__name__)
 _SEVERITY = {Severity.INFO: 9, Severity.WARNING: 13, Severity.ERROR: 17, Severity.CRITICAL: 21}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_LATEST = 2**64 - 1  # fits eight bytes
 
 
 class Otlp:
@@ -48,7 +50,7 @@ def request(findings: Sequence[Finding]) -> bytes:
         for key, value in (
             ("service.name", "dockwarden"),
             ("service.version", __version__),
-            ("host.name", findings[0].host if findings else ""),
+            ("host.name", encodable(findings[0].host) if findings else ""),
         )
     )
     scope = chunk(1, "dockwarden") + chunk(2, __version__)
@@ -75,7 +77,7 @@ def rejected(answer: bytes) -> tuple[int, str]:
 
 def _log_record(finding: Finding) -> bytes:
     record = as_record(finding)  # bounded, and fit for UTF-8
-    at = (finding.at - _EPOCH) // _MICROSECOND * 1000
+    at = min((finding.at - _EPOCH) // _MICROSECOND * 1000, _LATEST)  # a host's clock may be off
     attributes = b"".join(chunk(6, _pair(key, value)) for key, value in _attributes(record))
     return (
         fixed64(1, at)
