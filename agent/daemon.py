@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import __version__, lists, wiring
+from agent import __version__, lists, outlets, wiring
 from agent.adapters.bookmark_file import BookmarkFile
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
@@ -31,8 +31,11 @@ from agent.control.connection import Connection
 from agent.control.enforce import Enforcer
 from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
 from agent.control.loop import Loop
+from agent.control.metrics import Snapshot, exposition
+from agent.control.publish import Measurer
 from agent.control.record import Kept
 from agent.control.sweep import Sweeper
+from agent.control.tally import Tally
 from agent.control.turned_away import TurnedAway
 from agent.control.verbs import Verbs
 from agent.domain.decision import in_force
@@ -56,6 +59,7 @@ WORKERS = 8
 LOOKERS = 4
 FIRST_SECONDS = 2.0  # how long the start waits for the engine
 USUAL_ROOT = "/var/lib/docker"  # dockerd's default
+OUTLET_SECONDS = 2.0  # how long the end waits for each remote sink
 SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
@@ -94,8 +98,11 @@ class Daemon:
         root = info.root_dir if info else self._known_root()
         self.policy = wiring.policy(config)
         self.reports = reports(config, self.loop, self.policy.host)
+        self.outlets = outlets.outlets(config, now=self.clock.now, crashed=self.loop.crash)
+        self.tally = Tally()
         self.recorder = wiring.recorder(
             config,
+            beside=[self.tally, *self.outlets],
             complete=self._with_next_step,
             kept=self.loop.post,
             crashed=self.loop.crash,
@@ -125,6 +132,13 @@ class Daemon:
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
         self.turned_away = TurnedAway(self.clock, composer, self._emit)
         self.neighbours = wiring.neighbours(config, tools)
+        self.measurer = Measurer(
+            outlets.publishers(config),
+            self._measure,
+            seconds=config.metrics.seconds,
+            work=self.loop,
+            clock=self.clock,
+        )
         self._follower = Follower(
             DockerEvents(config.engine.socket),
             self.loop.post,
@@ -203,6 +217,9 @@ class Daemon:
             if self._repository is not None:
                 self._repository.close()  # else its worker would be waited for at the exit
             self.recorder.close()
+            for outlet in self.outlets:
+                outlet.close(OUTLET_SECONDS)
+            self.measurer.end()
             if self.reports is not None:
                 self.reports.close()
             self._lookers.shutdown(wait=False, cancel_futures=True)
@@ -218,6 +235,11 @@ class Daemon:
     def _look_at(self, name: str) -> Callable[[str], None]:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
+    def _measure(self, up: bool) -> str:
+        states = [outlet.state() for outlet in self.outlets]
+        now = self.clock.now()
+        return exposition(Snapshot(self.answers.status(), self.tally.copy(), states, now, up))
+
     def _answers(self) -> Answers:
         return Answers(
             self.enforcer,
@@ -231,6 +253,7 @@ class Daemon:
             self.syncer,
             self.glass,
             self.reports,
+            outlets=self.outlets,
         )
 
     def _serve(self) -> list[ControlServer]:
@@ -295,6 +318,7 @@ class Daemon:
             self.reports.tick()
         self.turned_away.tick()
         self.neighbours.tick()
+        self.measurer.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
             self._asleep = self.clock.asleep()
             self.sweeper.sweep("the machine slept")

@@ -1,7 +1,7 @@
 """Makes the daemon's parts from the configuration; which of them meet is the daemon's business."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.adapters.cgroup_gate import CgroupGate
@@ -67,6 +67,7 @@ def recorder(
     kept: Callable[[Kept], None],
     crashed: Callable[[BaseException], None],
     spool: FindingSink | None = None,
+    beside: Sequence[FindingSink] = (),
 ) -> Recorder:
     """The findings' way to the spool, the file and the journal."""
     reports = config.reports
@@ -75,7 +76,7 @@ def recorder(
     journal = [] if reports.journal is Journal.OFF else [JournalFindings()]
     return Recorder(
         own_file if spool is None else AllSinks([spool, own_file], journal),
-        journal if spool is None else [],
+        [*(journal if spool is None else []), *beside],
         complete=complete,
         kept=kept,
         crashed=crashed,

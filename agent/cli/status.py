@@ -51,6 +51,7 @@ def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
 def _facts(answer: Answer) -> list[tuple[str, str]]:
     reasons = answer.get("degraded") or []
     layers = answer.get("lockdown") or []
+    sinks = answer.get("sinks") or []
     return [
         ("dockwarden", f"{cell(answer.get('version'))}, {cell(answer.get('mode'))} mode"),
         ("since", local_time(answer.get("since"))),
@@ -66,6 +67,7 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
         ("containers", _containers(section(answer, "containers"))),
         ("findings", _findings(section(answer, "findings"))),
         ("collector", _uplink(section(answer, "uplink"))),
+        *[("sinks" if n == 0 else "", _sink(each)) for n, each in enumerate(sinks)],
         ("memory", f"{answer.get('rss_mib')} MiB" if answer.get("rss_mib") else ""),
         *[("degraded" if n == 0 else "", cell(reason)) for n, reason in enumerate(reasons)],
     ]
@@ -165,3 +167,12 @@ def _uplink(uplink: Answer) -> str:
     for name in ("dropped", "quarantined"):
         told += f", {uplink[name]} {name}" if uplink.get(name) else ""
     return told
+
+
+def _sink(sink: Answer) -> str:
+    counts = ", ".join(
+        f"{sink.get(n)} {n}" for n in ("waiting", "dropped", "refused") if sink.get(n)
+    )
+    error = sink.get("error")
+    told = f"{cell(sink.get('name'))}: {counted(sink.get('sent'), 'finding')} sent"
+    return told + (f", {counts}" if counts else "") + (f"; {cell(error)}" if error else "")

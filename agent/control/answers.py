@@ -1,8 +1,8 @@
 """What the control socket is told: status, containers, reasons; reads the loop's state only."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from agent.domain.finding import Finding, Kind
 from agent.domain.identity import Container
 from agent.domain.lockdown import concerns
 from agent.domain.verdict import Net
+from agent.ports import Outlet
 
 REMEMBERED = 1000
 REFUSED = "egress.refused"
@@ -103,6 +104,7 @@ class Answers:
     syncer: Syncer | None = None  # of a signed list
     glass: BreakGlass | None = None
     uplink: Uplink | None = None
+    outlets: Sequence[Outlet] = ()  # the sinks beside the host
 
     def ps(self) -> list[dict[str, Any]]:
         """All containers with their verdicts."""
@@ -199,6 +201,7 @@ class Answers:
                 "dropped": self.recorder.dropped,
             },
             **({"uplink": self.uplink.status()} if self.uplink else {}),
+            "sinks": [asdict(outlet.state()) for outlet in self.outlets],
             "degraded": self.degraded() + (self.uplink.degraded() if self.uplink else []),
         }
 
@@ -235,6 +238,8 @@ class Answers:
         reasons += self.syncer.degraded() if self.syncer else []
         reasons += self.glass.degraded() if self.glass else []
         reasons += self.reconciler.degraded()
+        states = [outlet.state() for outlet in self.outlets]
+        reasons += [f"the sink {s.name} fails: {s.error}" for s in states if s.error]
         return list(dict.fromkeys(reason for reason in reasons if reason))
 
 
