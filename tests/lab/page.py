@@ -20,6 +20,7 @@ def main(url: str, password: str, picture: str) -> None:
     assert program and driver, "chromium is missing: apt-get install chromium chromium-driver"
     options = ChromeOptions()
     options.binary_location = program
+    options.add_argument("--window-size=1280,1600")
     for flag in _FLAGS:
         options.add_argument(flag)
     chrome = Chrome(options=options, service=ChromeService(driver))
@@ -27,9 +28,7 @@ def main(url: str, password: str, picture: str) -> None:
         chrome.get(f"{url}/login")
         chrome.find_element(By.NAME, "password").send_keys(password, Keys.ENTER)
         WebDriverWait(chrome, 10, 0.05).until(
-            lambda d: d.execute_script(
-                "return document.querySelector('h1')?.textContent == 'Fleet'"
-            )
+            lambda d: "Fleet" in [h.text for h in d.find_elements(By.TAG_NAME, "h1")]
         )
         chrome.get(f"{url}/violations")
         assert chrome.save_screenshot(picture)
