@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import __version__, wiring
+from agent import __version__, lists, outlets, wiring
 from agent.adapters.bookmark_file import BookmarkFile
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
@@ -31,8 +31,11 @@ from agent.control.connection import Connection
 from agent.control.enforce import Enforcer
 from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
 from agent.control.loop import Loop
+from agent.control.metrics import Snapshot, exposition
+from agent.control.publish import Measurer
 from agent.control.record import Kept
 from agent.control.sweep import Sweeper
+from agent.control.tally import Tally
 from agent.control.turned_away import TurnedAway
 from agent.control.verbs import Verbs
 from agent.domain.decision import in_force
@@ -40,12 +43,13 @@ from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.ids import new_id
 from agent.domain.lockdown import Disturbance, Refusal
-from agent.domain.nearest import next_step
+from agent.domain.nearest import last_part, next_step
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable
 from agent.lockdown import lockdown
 from agent.log import Level, get_logger, use
 from agent.ports import STREAM, Birth, EngineInfo, GateState, Settled
+from agent.reports import reports
 
 log = get_logger(__name__)
 
@@ -55,6 +59,7 @@ WORKERS = 8
 LOOKERS = 4
 FIRST_SECONDS = 2.0  # how long the start waits for the engine
 USUAL_ROOT = "/var/lib/docker"  # dockerd's default
+OUTLET_SECONDS = 2.0  # how long the end waits for each remote sink
 SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
@@ -92,8 +97,16 @@ class Daemon:
         info = self._engine_info()
         root = info.root_dir if info else self._known_root()
         self.policy = wiring.policy(config)
+        self.reports = reports(config, self.loop, self.policy.host)
+        self.outlets = outlets.outlets(config, now=self.clock.now, crashed=self.loop.crash)
+        self.tally = Tally()
         self.recorder = wiring.recorder(
-            config, complete=self._with_next_step, kept=self.loop.post, crashed=self.loop.crash
+            config,
+            beside=[self.tally, *self.outlets],
+            complete=self._with_next_step,
+            kept=self.loop.post,
+            crashed=self.loop.crash,
+            spool=self.reports.sink() if self.reports else None,
         )
         composer = Composer(self.policy, self.clock, self._new_id)
         tools = wiring.tools(
@@ -107,7 +120,10 @@ class Daemon:
         )
         self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
         self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        self.lists = wiring.list_keeper(config, self.enforcer, self.sweeper)
+        self._repository = repository = lists.repository(config)
+        self.lists = lists.list_keeper(config, repository, self.enforcer, self.sweeper)
+        self.syncer = lists.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
+        self.glass = lists.break_glass(config, self.enforcer, self.sweeper)
         self.connection = Connection(
             self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
         )
@@ -116,12 +132,27 @@ class Daemon:
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
         self.turned_away = TurnedAway(self.clock, composer, self._emit)
         self.neighbours = wiring.neighbours(config, tools)
+        self.measurer = Measurer(
+            outlets.publishers(config),
+            self._measure,
+            seconds=config.metrics.seconds,
+            work=self.loop,
+            clock=self.clock,
+        )
         self._follower = Follower(
             DockerEvents(config.engine.socket),
             self.loop.post,
             since_ns=None if since_ns is None else since_ns + 1,
             crashed=self.loop.crash,
         )
+        self.answers = self._answers()
+        if self.reports is not None:
+            self.reports.attach(
+                composer,
+                self._emit,
+                status=self.answers.told,
+                cases=lambda: list(self.enforcer.book.cases.values()),
+            )
 
     def _engine_info(self) -> EngineInfo | None:
         """What the engine says now; the gate must not wait long for one that hangs."""
@@ -154,11 +185,16 @@ class Daemon:
             signal.signal(number, lambda *_: self.loop.stop())
         gate = self.enforcer.tools.gate
         self.recorder.start()
+        if self.reports is not None:
+            self.reports.start()
         self.lists.load_first()
+        if self.syncer is not None:
+            self.syncer.start()
+        self.glass.start()
         gate.start()
         self._follower.start()
         watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
-        watcher.watch([self.config.allowlist.path], lambda _: self.loop.call(self.lists.load))
+        watcher.watch(lists.watched(self.config), lambda _: self.loop.call(self._list_changed))
         self.lockdown.start()
         for layer in self.lockdown.layers:
             watcher.watch(layer.watched(), self._look_at(layer.name))
@@ -178,18 +214,34 @@ class Daemon:
                 server.close()
             gate.close()
             self.lockdown.close()
+            if self._repository is not None:
+                self._repository.close()  # else its worker would be waited for at the exit
             self.recorder.close()
+            for outlet in self.outlets:
+                outlet.close(OUTLET_SECONDS)
+            self.measurer.end()
+            if self.reports is not None:
+                self.reports.close()
             self._lookers.shutdown(wait=False, cancel_futures=True)
             self._pool.shutdown(wait=False, cancel_futures=True)
         return 0
 
+    def _list_changed(self) -> None:
+        if self.syncer is None:
+            self.lists.load()
+        else:
+            self.syncer.sync()
+
     def _look_at(self, name: str) -> Callable[[str], None]:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
-    def _serve(self) -> list[ControlServer]:
-        """The control sockets; the agent works without them."""
-        control = self.config.control
-        answers = Answers(
+    def _measure(self, up: bool) -> str:
+        states = [outlet.state() for outlet in self.outlets]
+        now = self.clock.now()
+        return exposition(Snapshot(self.answers.status(), self.tally.copy(), states, now, up))
+
+    def _answers(self) -> Answers:
+        return Answers(
             self.enforcer,
             self.lists,
             self.sweeper,
@@ -198,8 +250,16 @@ class Daemon:
             self.reconciler,
             self.memory,
             self.clock.now(),
+            self.syncer,
+            self.glass,
+            self.reports,
+            outlets=self.outlets,
         )
-        verbs = Verbs(answers, self.loop)
+
+    def _serve(self) -> list[ControlServer]:
+        """The control sockets; the agent works without them."""
+        control = self.config.control
+        verbs = Verbs(self.answers, self.loop)
         servers = [ControlServer(control.socket, verbs.for_root(), 0o600)]
         access = control.explain_access
         if access is not ExplainAccess.ROOT:
@@ -250,9 +310,15 @@ class Daemon:
         self.enforcer.judge.retry_due()
         self.sweeper.tick()
         self.lists.tick()
+        if self.syncer is not None:
+            self.syncer.tick()
+        self.glass.tick()
         self.reconciler.tick()
+        if self.reports is not None:
+            self.reports.tick()
         self.turned_away.tick()
         self.neighbours.tick()
+        self.measurer.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
             self._asleep = self.clock.asleep()
             self.sweeper.sweep("the machine slept")
@@ -287,7 +353,7 @@ class Daemon:
             return finding
         step = next_step(
             finding.container.claimed_reference,
-            trusted.approvals(),
+            trusted.alike(last_part(finding.container.claimed_reference)),
             self.policy.contact or trusted.info.contact,
             now=finding.at,
             usable=lambda approval: in_force(approval, trusted.about, now=finding.at),

@@ -15,6 +15,10 @@ class AllowlistRejected(DockwardenError):
     """A list was found but cannot be trusted; the last good one stays in force."""
 
 
+class SyncFailed(DockwardenError):
+    """The signed list could not be fetched or verified; the generation in force stays."""
+
+
 class ConfigInvalid(DockwardenError):
     """The configuration is wrong; `problems` lists every error with file, key and fix."""
 
@@ -25,6 +29,18 @@ class ConfigInvalid(DockwardenError):
 
 class SinkFailed(DockwardenError):
     """A finding could not be kept."""
+
+
+class SinkRefused(SinkFailed):
+    """The receiver will never take this batch: something in it is malformed or too large."""
+
+
+class SinkBusy(SinkFailed):
+    """The receiver wants to be left alone for `seconds`."""
+
+    def __init__(self, message: str, seconds: float, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
 
 
 class ControlUnavailable(DockwardenError):

@@ -1,10 +1,9 @@
 """Makes the daemon's parts from the configuration; which of them meet is the daemon's business."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agent.adapters.allowlist_file import FileAllowlist, dump
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.adapters.cgroups import CgroupProcesses
 from agent.adapters.clock import SystemClock
@@ -20,19 +19,16 @@ from agent.control.brake import Brake, BrakeLimits
 from agent.control.compose import Composer
 from agent.control.enforce import Enforcer, Tools
 from agent.control.layer_state import FightLimits
-from agent.control.lists import ListKeeper
 from agent.control.loop import Loop
 from agent.control.neighbours import Neighbours
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
 from agent.control.record import Kept, Recorder
-from agent.control.sweep import Sweeper
-from agent.domain.allowlist import Allowlist
+from agent.control.spooling import AllSinks
 from agent.domain.finding import Finding
 from agent.domain.verdict import Mode, Net
-from agent.durable import write_file
 from agent.lockdown import Lockdown
-from agent.ports import Engine, Ruling, TrustedList
+from agent.ports import Engine, FindingSink, Ruling
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
@@ -70,13 +66,17 @@ def recorder(
     complete: Callable[[Finding], Finding],
     kept: Callable[[Kept], None],
     crashed: Callable[[BaseException], None],
+    spool: FindingSink | None = None,
+    beside: Sequence[FindingSink] = (),
 ) -> Recorder:
-    """The findings' way to the file and the journal."""
+    """The findings' way to the spool, the file and the journal."""
     reports = config.reports
     most = reports.max_megabytes * 1_000_000
+    own_file = JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES)
+    journal = [] if reports.journal is Journal.OFF else [JournalFindings()]
     return Recorder(
-        JsonlFindings(reports.file, max_bytes=most, keep=KEEP_FILES),
-        [] if reports.journal is Journal.OFF else [JournalFindings()],
+        own_file if spool is None else AllSinks([spool, own_file], journal),
+        [*(journal if spool is None else []), *beside],
         complete=complete,
         kept=kept,
         crashed=crashed,
@@ -114,22 +114,6 @@ def tools(
     )
     acts = Acts(engine, processes, evidence, clock, config.allow_derived)
     return Tools(acts, gate, processes, loop, clock, composer, emit)
-
-
-def list_keeper(config: Config, enforcer: Enforcer, sweeper: Sweeper) -> ListKeeper:
-    """The list's source, and the copy of the last good one."""
-    source = FileAllowlist(config.allowlist.path)
-    kept = Path(config.agent.state_dir, "allowlist.last-good.json")
-
-    def last_good() -> TrustedList | None:
-        return FileAllowlist(kept).load() if kept.exists() else None
-
-    def remember(adopted: TrustedList) -> None:
-        if isinstance(adopted, Allowlist):
-            info = adopted.info
-            write_file(kept, dump(adopted.levels, info.sequence, info.contact), mode=0o600)
-
-    return ListKeeper(enforcer, sweeper, load=source.load, last_good=last_good, remember=remember)
 
 
 def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconciler:

@@ -65,6 +65,9 @@ missing_packages() {
   command -v modprobe >/dev/null || echo kmod
   [ -x /usr/sbin/nft ] || echo nftables
   /usr/bin/python3 -c "import nftables" 2>/dev/null || echo python3-nftables
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
+  command -v chromium >/dev/null || echo chromium
+  command -v chromedriver >/dev/null || echo chromium-driver
   command -v gcc >/dev/null || echo gcc
   [ -e /usr/include/stdlib.h ] || echo libc6-dev
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring

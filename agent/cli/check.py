@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from agent.cli.options import config_option, inputs, output_option
 from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table
+from agent.control.freshness import closed
 from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
@@ -18,8 +18,9 @@ from agent.domain.verdict import Action, Mode, Verdict
 from agent.errors import EngineUnavailable
 
 if TYPE_CHECKING:
+    from agent.cli.lists import HostList
     from agent.config.values import Config
-    from agent.ports import Engine, TrustedList
+    from agent.ports import Engine
 
 _WOULD = {
     Action.ALLOW: "run",
@@ -51,17 +52,16 @@ def check(
       dockwarden check registry.acme.example/web@sha256:…
       dockwarden check -o json $(docker ps --format '{{.Image}}')
     """
-    from agent.adapters.allowlist_file import FileAllowlist
     from agent.adapters.clock import SystemClock
     from agent.adapters.docker_engine import DockerEngine
+    from agent.cli.lists import host_list
     from agent.config.load import load
 
     config = load(inputs(config_file)).config
     bench = Bench(
         config,
-        FileAllowlist(config.allowlist.path).load(),
+        host_list(config, SystemClock()),
         lambda: DockerEngine(config.engine.socket, timeout=config.engine.timeout_seconds),
-        SystemClock().now(),
     )
     answers = [bench.answer(image) for image in images]
     if output == "json":
@@ -73,22 +73,28 @@ def check(
         )
         for a in answers:
             click.echo(f"\n{cell(a['image'])}")
-            emit_facts([("  why", a["reason"]), ("  next step", a["next_step"])])
+            emit_facts(
+                [
+                    ("  why", a["reason"]),
+                    ("  level", a["scope"]),
+                    ("  signed by", ", ".join(a["signers"])),
+                    ("  next step", a["next_step"]),
+                ]
+            )
     if not all(a["allowed"] for a in answers):
         ctx.exit(FOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Judges references as the agent in enforce mode would judge a container of them at `now`.
+    """Judges references as the agent in enforce mode would judge a container of them now.
 
     `engine` is made only when a reference cannot be judged by itself.
     """
 
     config: "Config"
-    trusted: "TrustedList"
+    list: "HostList"
     engine: "Callable[[], Engine]"
-    now: datetime
 
     def answer(self, reference: str) -> dict[str, Any]:
         """One image's answer, as it is printed; raises `EngineUnavailable`."""
@@ -105,6 +111,7 @@ class Bench:
             "would": "be judged at its start" if unknown else _WOULD[action],
             "reason": decision.reason,
             "scope": decision.scope,
+            "signers": [*self.list.signers.get(decision.scope, ())],
             "matched": decision.matched and str(decision.matched),
             "until": decision.until and decision.until.isoformat(),
             "next_step": "" if decision.verdict is Verdict.APPROVED else self._next(reference),
@@ -134,23 +141,24 @@ class Bench:
             return undetermined(
                 "This host has no such image: pull it first, or give its digest (sha256:…)."
             )
-        return decide(
+        decision = decide(
             image,
-            self.trusted.about(image),
+            self.list.trusted.about(image),
             exemptions=self.config.enforcement.exemptions,
             allow_derived=self.config.allow_derived,
-            now=self.now,
+            now=self.list.now,
         )
+        return closed(decision, self.list.closed) if self.list.closed else decision
 
     def _next(self, reference: str) -> str:
         from agent.domain.decision import in_force
-        from agent.domain.nearest import next_step
+        from agent.domain.nearest import last_part, next_step
 
-        contact = self.config.agent.contact or self.trusted.info.contact
-        trusted, now = self.trusted, self.now
+        trusted, now = self.list.trusted, self.list.now
+        contact = self.config.agent.contact or trusted.info.contact
         return next_step(
             reference,
-            trusted.approvals(),
+            trusted.alike(last_part(reference)),
             contact,
             now=now,
             usable=lambda approval: in_force(approval, trusted.about, now=now),

@@ -130,6 +130,7 @@ def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
         "next_step": record.get("next_step"),
         "contact": None,
         "scope": decision.get("scope"),
+        "signers": [],
         "count": record.get("occurrence"),
     }
 
@@ -149,6 +150,7 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("verdict", told("verdict")),
         ("reason", told("reason")),
         ("level", told("scope")),
+        ("signed by", ", ".join(map(str, answer.get("signers") or ()))),
         ("what was done", f"{done}{net}{again}" if done else ""),
         ("when", local_time(answer["at"]) if answer.get("at") else ""),
         ("nearest approved", _nearest(answer.get("nearest"))),

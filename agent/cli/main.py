@@ -11,7 +11,7 @@ import click
 from agent.cli.output import complain
 from agent.domain.errors import DockwardenError
 
-# Name on the command line: module that holds a command of the same name.
+# Name on the command line: module that holds a command of the same name (with _ for -).
 _COMMANDS = {
     "run": "agent.cli.run",
     "status": "agent.cli.status",
@@ -23,7 +23,12 @@ _COMMANDS = {
     "plan": "agent.cli.lockdown",
     "apply": "agent.cli.lockdown",
     "restore": "agent.cli.lockdown",
+    "sync": "agent.cli.sync",
+    "allowlist": "agent.cli.allowlist",
+    "enrol": "agent.cli.enrol",
+    "spool": "agent.cli.spool",
     "brake": "agent.cli.brake",
+    "break-glass": "agent.cli.break_glass",
     "version": "agent.cli.version",
 }
 
@@ -39,7 +44,8 @@ class Commands(click.Group):
         """The command of that name, imported now."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        module = importlib.import_module(_COMMANDS[cmd_name])
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

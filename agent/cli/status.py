@@ -16,6 +16,7 @@ from agent.cli.output import (
     local_time,
     section,
 )
+from agent.cli.sync import freshness
 
 Answer = Mapping[str, Any]
 
@@ -50,17 +51,23 @@ def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
 def _facts(answer: Answer) -> list[tuple[str, str]]:
     reasons = answer.get("degraded") or []
     layers = answer.get("lockdown") or []
+    sinks = answer.get("sinks") or []
     return [
         ("dockwarden", f"{cell(answer.get('version'))}, {cell(answer.get('mode'))} mode"),
         ("since", local_time(answer.get("since"))),
         ("engine", _engine(section(answer, "engine"))),
         ("allowlist", _allowlist(section(answer, "allowlist"))),
         ("", cell(error) if (error := section(answer, "allowlist").get("error")) else ""),
+        ("", _freshness(section(answer, "allowlist"))),
+        ("", _last_sync(section(answer, "allowlist"))),
         ("gate", _gate(section(answer, "gate"))),
         ("brake", _brake(section(answer, "brake"))),
+        ("break-glass", _break_glass(section(answer, "break_glass"))),
         *[("lockdown" if n == 0 else "", line) for n, line in enumerate(_lockdown(layers))],
         ("containers", _containers(section(answer, "containers"))),
         ("findings", _findings(section(answer, "findings"))),
+        ("collector", _uplink(section(answer, "uplink"))),
+        *[("sinks" if n == 0 else "", _sink(each)) for n, each in enumerate(sinks)],
         ("memory", f"{answer.get('rss_mib')} MiB" if answer.get("rss_mib") else ""),
         *[("degraded" if n == 0 else "", cell(reason)) for n, reason in enumerate(reasons)],
     ]
@@ -80,10 +87,32 @@ def _allowlist(allowlist: Answer) -> str:
     if allowlist.get("sequence") is None:
         return "none is trusted yet"
     signed = "signed" if allowlist.get("signed") else "unsigned"
-    origin = cell(allowlist.get("origin")).removesuffix(f", {signed}")
+    origin = cell(allowlist.get("source") or allowlist.get("origin")).removesuffix(f", {signed}")
     return (
         f"sequence {allowlist['sequence']}, {counted(allowlist.get('approvals'), 'approval')},"
         f" {signed}, loaded {local_time(allowlist.get('loaded_at'))}, from {origin}"
+    )
+
+
+def _freshness(allowlist: Answer) -> str:
+    return freshness(allowlist) if allowlist.get("signed") else ""
+
+
+def _last_sync(allowlist: Answer) -> str:
+    if "synced_at" not in allowlist:
+        return ""
+    at = allowlist.get("synced_at")
+    text = f"last sync {local_time(at)}" if at else "not synced since the agent's start"
+    error = allowlist.get("sync_error")
+    return f"{text}; since then: {cell(error)}" if error else text
+
+
+def _break_glass(glass: Answer) -> str:
+    if not glass.get("active"):
+        return ""
+    return (
+        f"IN FORCE until {local_time(glass.get('ends_at'))}, by {cell(glass.get('issued_by'))}:"
+        f" {cell(glass.get('reason'))}; nothing is killed, stopped or paused"
     )
 
 
@@ -125,3 +154,25 @@ def _findings(findings: Answer) -> str:
     told = counted(findings.get("violations"), "violation")
     told += f", {counted(findings.get('alarms'), 'alarm')} since the start"
     return told + (f", the last violation {local_time(last)}" if last else "")
+
+
+def _uplink(uplink: Answer) -> str:
+    if not uplink:
+        return ""
+    state = "does not take this host's reports" if uplink.get("refused") else "not reached"
+    if not uplink.get("error"):
+        last = uplink.get("delivered_at")
+        state = f"reports arrive, the last {local_time(last)}" if last else "nothing sent yet"
+    told = f"{cell(uplink.get('url'))}: {state}; {counted(uplink.get('waiting'), 'record')} waiting"
+    for name in ("dropped", "quarantined"):
+        told += f", {uplink[name]} {name}" if uplink.get(name) else ""
+    return told
+
+
+def _sink(sink: Answer) -> str:
+    counts = ", ".join(
+        f"{sink.get(n)} {n}" for n in ("waiting", "dropped", "refused") if sink.get(n)
+    )
+    error = sink.get("error")
+    told = f"{cell(sink.get('name'))}: {counted(sink.get('sent'), 'finding')} sent"
+    return told + (f", {counts}" if counts else "") + (f"; {cell(error)}" if error else "")

@@ -2,14 +2,15 @@
 
 import re
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from agent.config.values import FILE_SCHEME, LAYERS
+from agent.config.values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
 from agent.domain.verdict import Net
@@ -18,6 +19,8 @@ from agent.domain.verdict import Net
 LONGEST_SOCKET_PATH = 103
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_WORD = r"[a-z0-9]+(?:[_-][a-z0-9]+)*"
+_SCOPE = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,3}}")  # as agent.domain.document has it
 _SERVICE = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{{1,5}})(?:/(?:tcp|udp))?"
 )
@@ -34,9 +37,48 @@ def _absolute(text: str) -> str:
 
 
 def _source(text: str) -> str:
-    if not text.startswith(FILE_SCHEME):
-        raise _wrong("is no known kind of source")
-    return FILE_SCHEME + _absolute(text.removeprefix(FILE_SCHEME))
+    if text.startswith(WEB_SCHEMES):
+        return _repository(text)
+    for scheme in (FILE_SCHEME, FOLDER_SCHEME):
+        if text.startswith(f"{scheme}//"):
+            raise _wrong("is no path of a file or folder: one slash begins it")
+        if text.startswith(scheme):
+            return scheme + _absolute(text.removeprefix(scheme))
+    raise _wrong("is no known kind of source")
+
+
+def _repository(text: str) -> str:
+    parts = _web(text)
+    if parts.query or parts.fragment:
+        raise _wrong("has a query or a fragment, below which no files can be found")
+    if parts.username or parts.password:
+        raise _wrong("holds credentials, which do not belong here")
+    return text.rstrip("/")
+
+
+def _collector(text: str) -> str:
+    if not text:
+        return text
+    if not text.startswith(WEB_SCHEMES):
+        raise _wrong("is no address of a web server")
+    return _repository(text)
+
+
+def _web(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _wrong("has no valid host or port") from error
+    if not parts.hostname or not text.isascii() or not text.isprintable() or " " in text:
+        raise _wrong("is no address of a web server")
+    return parts
+
+
+def _scope(text: str) -> str:
+    if text and not _SCOPE.fullmatch(text):
+        raise _wrong("is no scope")
+    return text
 
 
 def _digest(value: object) -> Digest:
@@ -117,14 +159,55 @@ def _layer(text: str) -> str:
     return text
 
 
+def _optional_url(text: str) -> str:
+    if not text:
+        return text
+    parts = _web(text)
+    if parts.scheme not in ("http", "https"):
+        raise _wrong("begins with neither https:// nor http://")
+    if parts.username or parts.password or parts.fragment:
+        raise _wrong("holds credentials or a fragment; a token goes into token_file")
+    return text
+
+
+def _optional_address(text: str) -> str:
+    return _service(text) if text else text
+
+
+def _textfile(text: str) -> str:
+    if text in ("auto", "off"):
+        return text
+    if not text.endswith(".prom"):  # node-exporter reads no others
+        raise _wrong('is neither "auto" nor "off" nor a file named *.prom')
+    return _absolute(text)
+
+
+def _loopback(text: str) -> str:
+    """What the guard does on a host is nobody else's business: loopback only."""
+    if not text:
+        return text
+    host, _, port = text.rpartition(":")
+    try:
+        local = ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        local = False
+    if not local or not port.isdecimal() or not int(port[:6]) < 65536:
+        raise _wrong("is no loopback address with a port")
+    return text
+
+
 Seconds = Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)]
 Hold = Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
+PartShare = Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)]
 Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
 Flag = Annotated[bool, Strict()]
 Path = Annotated[str, AfterValidator(_absolute)]
 SocketPath = Annotated[str, AfterValidator(_socket)]
 ListSource = Annotated[str, AfterValidator(_source)]
+Collector = Annotated[str, AfterValidator(_collector)]
+Scope = Annotated[str, AfterValidator(_scope)]
+OptionalPath = Annotated[str, AfterValidator(lambda text: _absolute(text) if text else text)]
 Line = Annotated[str, AfterValidator(_line)]
 Text = Annotated[str, AfterValidator(_text)]
 ContentDigest = Annotated[Digest, BeforeValidator(_digest)]
@@ -136,3 +219,7 @@ Mirror = Annotated[str, AfterValidator(_mirror)]
 Services = tuple[Annotated[str, AfterValidator(_service)], ...]
 Names = tuple[Annotated[str, AfterValidator(_name)], ...]
 Layers = tuple[Annotated[str, AfterValidator(_layer)], ...]
+OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
+OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
+Textfile = Annotated[str, AfterValidator(_textfile)]
+Loopback = Annotated[str, AfterValidator(_loopback)]

@@ -13,11 +13,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from agent.config.check import check_layer
 from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
-from agent.config.model import EnforcementTable, ExemptionTable, Tables
+from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
 from agent.config.values import (
     AgentConfig,
     AllowlistConfig,
     BrakeConfig,
+    CollectorConfig,
     Config,
     ControlConfig,
     EgressConfig,
@@ -25,8 +26,14 @@ from agent.config.values import (
     EngineConfig,
     GateConfig,
     LockdownConfig,
+    MetricsConfig,
+    OcsfSink,
+    OtlpSink,
     RegistryConfig,
     ReportsConfig,
+    SinksConfig,
+    SyslogSink,
+    WebhookSink,
 )
 from agent.domain.allowlist import Exemption
 from agent.domain.verdict import Action, Verdict
@@ -61,6 +68,7 @@ def load(inputs: Inputs) -> Loaded:
     origins, secret = _origins(layers, trees)
     config = _config(_merge(trees)) if not problems else Config()
     problems += _duplicates(config, origins)
+    problems += _scopeless(config, origins)
     if problems:
         told = list(dict.fromkeys(problems))  # a folder's fault is found with each of its files
         raise ConfigInvalid(told, hint="correct these, then run: dockwarden config validate")
@@ -116,10 +124,23 @@ def _config(model: Tables) -> Config:
         gate=GateConfig(**dict(model.gate)),
         brake=BrakeConfig(**dict(model.brake)),
         reports=ReportsConfig(**dict(model.reports)),
+        collector=CollectorConfig(**dict(model.collector)),
         registry=RegistryConfig(**dict(model.registry)),
         lockdown=LockdownConfig(**dict(model.lockdown)),
         egress=EgressConfig(**dict(model.egress)),
         control=ControlConfig(**dict(model.control)),
+        sinks=_sinks(model.sinks),
+        metrics=MetricsConfig(**dict(model.metrics)),
+    )
+
+
+def _sinks(table: SinksTable) -> SinksConfig:
+    return SinksConfig(
+        queue=table.queue,
+        otlp=OtlpSink(**dict(table.otlp)),
+        syslog=SyslogSink(**dict(table.syslog)),
+        webhook=WebhookSink(**dict(table.webhook)),
+        ocsf=OcsfSink(**dict(table.ocsf)),
     )
 
 
@@ -158,6 +179,18 @@ def _origins(
     for layer, tree in zip(layers, trees, strict=True):
         visit(layer, tree, ())
     return origins, frozenset(p for p, s in sources.items() if s is Source.CREDENTIAL)
+
+
+def _scopeless(config: Config, origins: Mapping[KeyPath, str]) -> list[str]:
+    """A signed list says nothing to a host that does not know its place."""
+    allowlist = config.allowlist
+    if not allowlist.signed or allowlist.scope:
+        return []
+    origin = origins.get(("allowlist", "source"), DEFAULT_ORIGIN)
+    return [
+        f'{origin}: [allowlist] source = "{allowlist.source}" is a signed list, but [allowlist]'
+        ' scope is missing; write this host\'s scope, such as scope = "acme.pay.web"'
+    ]
 
 
 def _duplicates(config: Config, origins: Mapping[KeyPath, str]) -> list[str]:

@@ -19,6 +19,7 @@ from agent.config.values import (
     LocalImages,
     LogLevel,
     OnTimeout,
+    SinkFormat,
 )
 from agent.domain.verdict import Action, Mode, Verdict
 
@@ -62,7 +63,17 @@ class EngineTable(Table):
 class AllowlistTable(Table):
     """`[allowlist]`"""
 
-    source: grammar.ListSource = _key(_DEFAULT.allowlist.source, '"file:" and an absolute path')
+    source: grammar.ListSource = _key(
+        _DEFAULT.allowlist.source,
+        '"https://…" or "folder:/…" (a signed repository), or "file:/…" (one unsigned file)',
+    )
+    scope: grammar.Scope = _key(
+        _DEFAULT.allowlist.scope, 'this host\'s scope, such as "acme.pay.web" (one to four names)'
+    )
+    root_file: grammar.Path = _key(_DEFAULT.allowlist.root_file, "an absolute path")
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.allowlist.ca_file, "an absolute path, or empty")
+    poll_seconds: grammar.Seconds = _key(_DEFAULT.allowlist.poll_seconds, _SECONDS)
+    refresh_seconds: grammar.Seconds = _key(_DEFAULT.allowlist.refresh_seconds, _SECONDS)
 
 
 def _action(verdict: Verdict) -> Any:
@@ -136,6 +147,26 @@ class ReportsTable(Table):
     max_megabytes: grammar.Count = _key(_DEFAULT.reports.max_megabytes, "a whole number from 1")
 
 
+class CollectorTable(Table):
+    """`[collector]`"""
+
+    url: grammar.Collector = _key(
+        _DEFAULT.collector.url, 'the collector\'s root, such as "https://collector.acme.test"'
+    )
+    token_file: grammar.Path = _key(_DEFAULT.collector.token_file, "an absolute path")
+    enrolment_secret: grammar.Text = _key(
+        _DEFAULT.collector.enrolment_secret, "a secret of `dockwarden-collector enrolment new`"
+    )
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.collector.ca_file, "an absolute path, or empty")
+    heartbeat_seconds: grammar.Seconds = _key(_DEFAULT.collector.heartbeat_seconds, _SECONDS)
+    spool_megabytes: grammar.Count = _key(
+        _DEFAULT.collector.spool_megabytes, "a whole number from 1"
+    )
+    reserved_share: grammar.PartShare = _key(
+        _DEFAULT.collector.reserved_share, "a share above 0 and below 1"
+    )
+
+
 class RegistryTable(Table):
     """`[registry]`"""
 
@@ -182,6 +213,68 @@ class ControlTable(Table):
     explain_socket: grammar.SocketPath = _key(_DEFAULT.control.explain_socket, "an absolute path")
 
 
+_URL = 'an address such as "https://logs.acme.test/v1/logs", or empty'
+_OPTIONAL_PATH = "an absolute path, or empty"
+
+
+class OtlpTable(Table):
+    """`[sinks.otlp]`"""
+
+    url: grammar.OptionalUrl = _key(_DEFAULT.sinks.otlp.url, _URL)
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.otlp.ca_file, _OPTIONAL_PATH)
+    token_file: grammar.OptionalPath = _key(_DEFAULT.sinks.otlp.token_file, _OPTIONAL_PATH)
+
+
+class SyslogTable(Table):
+    """`[sinks.syslog]`"""
+
+    address: grammar.OptionalAddress = _key(
+        _DEFAULT.sinks.syslog.address, '"host:port", such as "logs.acme.test:6514", or empty'
+    )
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.ca_file, _OPTIONAL_PATH)
+    cert_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.cert_file, _OPTIONAL_PATH)
+    key_file: grammar.OptionalPath = _key(_DEFAULT.sinks.syslog.key_file, _OPTIONAL_PATH)
+
+
+class WebhookTable(Table):
+    """`[sinks.webhook]`"""
+
+    url: grammar.OptionalUrl = _key(_DEFAULT.sinks.webhook.url, _URL)
+    format: SinkFormat = _key(_DEFAULT.sinks.webhook.format, "one of finding, ocsf")
+    ca_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.ca_file, _OPTIONAL_PATH)
+    token_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.token_file, _OPTIONAL_PATH)
+    secret_file: grammar.OptionalPath = _key(_DEFAULT.sinks.webhook.secret_file, _OPTIONAL_PATH)
+
+
+class OcsfTable(Table):
+    """`[sinks.ocsf]`"""
+
+    file: grammar.OptionalPath = _key(_DEFAULT.sinks.ocsf.file, _OPTIONAL_PATH)
+    max_megabytes: grammar.Count = _key(_DEFAULT.sinks.ocsf.max_megabytes, "a whole number from 1")
+
+
+class SinksTable(Table):
+    """`[sinks]`"""
+
+    queue: grammar.Count = _key(_DEFAULT.sinks.queue, "a whole number from 1")
+    otlp: OtlpTable = Field(default_factory=OtlpTable)
+    syslog: SyslogTable = Field(default_factory=SyslogTable)
+    webhook: WebhookTable = Field(default_factory=WebhookTable)
+    ocsf: OcsfTable = Field(default_factory=OcsfTable)
+
+
+class MetricsTable(Table):
+    """`[metrics]`"""
+
+    textfile: grammar.Textfile = _key(
+        _DEFAULT.metrics.textfile, '"auto", "off", or the absolute path of a file named *.prom'
+    )
+    listen: grammar.Loopback = _key(
+        _DEFAULT.metrics.listen, 'a loopback address such as "127.0.0.1:9763", or empty'
+    )
+    seconds: grammar.Seconds = _key(_DEFAULT.metrics.seconds, _SECONDS)
+
+
 class Tables(BaseSettings):
     """The whole file; takes what it is given and looks nowhere by itself."""
 
@@ -194,10 +287,13 @@ class Tables(BaseSettings):
     gate: GateTable = Field(default_factory=GateTable)
     brake: BrakeTable = Field(default_factory=BrakeTable)
     reports: ReportsTable = Field(default_factory=ReportsTable)
+    collector: CollectorTable = Field(default_factory=CollectorTable)
     registry: RegistryTable = Field(default_factory=RegistryTable)
     lockdown: LockdownTable = Field(default_factory=LockdownTable)
     egress: EgressTable = Field(default_factory=EgressTable)
     control: ControlTable = Field(default_factory=ControlTable)
+    sinks: SinksTable = Field(default_factory=SinksTable)
+    metrics: MetricsTable = Field(default_factory=MetricsTable)
 
     @classmethod
     def settings_customise_sources(

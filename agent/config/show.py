@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from agent.config.layers import KeyPath
@@ -51,7 +51,9 @@ def _keys(loaded: Loaded) -> Iterator[tuple[KeyPath, Any]]:
         for field in fields(table):
             path: KeyPath = (section.name, field.name)
             value = getattr(table, field.name)
-            if isinstance(value, Mapping):
+            if is_dataclass(value):
+                nested += [((*path, f.name), getattr(value, f.name)) for f in fields(value)]
+            elif isinstance(value, Mapping):
                 nested += [((*path, str(k)), v) for k, v in value.items() if k != _CHOSEN_ELSEWHERE]
             elif field.name != "exemptions":
                 yield path, _plain(loaded, path, value)

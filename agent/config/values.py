@@ -7,11 +7,14 @@ process that starts the daemon.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote
 
 from agent.domain.allowlist import Exemption
 from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
 
-FILE_SCHEME = "file:"
+FILE_SCHEME = "file:"  # one JSON file, unsigned
+FOLDER_SCHEME = "folder:"  # a signed repository that was carried here
+WEB_SCHEMES = ("https://", "http://")  # a signed repository behind a web server
 LAYERS = ("daemon.json", "files", "firewall")
 
 
@@ -83,14 +86,34 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class AllowlistConfig:
-    """`[allowlist]`. `source` is `file:` and an absolute path."""
+    """`[allowlist]`. `source` is `file:` and the absolute path of an unsigned list, or a signed
+    repository: an `https://` or `http://` URL, or `folder:` and an absolute path. The other keys
+    are for signed ones; `scope` is this host's own."""
 
     source: str = "file:/etc/dockwarden/allowlist.json"
+    scope: str = ""
+    root_file: str = "/etc/dockwarden/root.json"
+    ca_file: str = ""
+    poll_seconds: float = 60.0
+    refresh_seconds: float = 900.0
+
+    @property
+    def signed(self) -> bool:
+        """Whether the list is a signed repository."""
+        return not self.source.startswith(FILE_SCHEME)
 
     @property
     def path(self) -> str:
-        """The path of a `file:` source."""
-        return self.source.removeprefix(FILE_SCHEME)
+        """The path of a `file:` or a `folder:` source."""
+        return self.source.removeprefix(FILE_SCHEME).removeprefix(FOLDER_SCHEME)
+
+    @property
+    def url(self) -> str:
+        """A signed repository's URL, without a slash at its end."""
+        source = self.source.rstrip("/")
+        if source.startswith(FOLDER_SCHEME):
+            return f"file://{quote(source.removeprefix(FOLDER_SCHEME))}"
+        return source
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,21 @@ class ReportsConfig:
     file: str = "/var/log/dockwarden/violations.jsonl"
     journal: Journal = Journal.AUTO
     max_megabytes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorConfig:
+    """`[collector]`. An empty `url`: nothing is spooled. `token_file` is what enrolment leaves;
+    while it is missing, `enrolment_secret` is exchanged for one. The spool takes at most
+    `spool_megabytes` (10^6 bytes each), of which `reserved_share` is for violations alone."""
+
+    url: str = ""
+    token_file: str = "/var/lib/dockwarden/collector.json"
+    enrolment_secret: str = ""
+    ca_file: str = ""
+    heartbeat_seconds: float = 300.0
+    spool_megabytes: int = 256
+    reserved_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +231,72 @@ class ControlConfig:
     explain_socket: str = "/run/dockwarden/explain.sock"
 
 
+class SinkFormat(StrEnum):
+    """How the webhook writes findings."""
+
+    FINDING = "finding"
+    OCSF = "ocsf"
+
+
+@dataclass(frozen=True, slots=True)
+class OtlpSink:
+    """`[sinks.otlp]`. `url` is the whole address; empty: off."""
+
+    url: str = ""
+    ca_file: str = ""
+    token_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogSink:
+    """`[sinks.syslog]`. `address` is `host:port`, always over TLS; empty: off."""
+
+    address: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSink:
+    """`[sinks.webhook]`. `secret_file` holds what bodies are signed with; empty `url`: off."""
+
+    url: str = ""
+    format: SinkFormat = SinkFormat.FINDING
+    ca_file: str = ""
+    token_file: str = ""
+    secret_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OcsfSink:
+    """`[sinks.ocsf]`. Rotated at `max_megabytes` (10^6 bytes each); empty `file`: off."""
+
+    file: str = ""
+    max_megabytes: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SinksConfig:
+    """`[sinks]`. `queue` findings may wait for each remote sink."""
+
+    queue: int = 10_000
+    otlp: OtlpSink = field(default_factory=OtlpSink)
+    syslog: SyslogSink = field(default_factory=SyslogSink)
+    webhook: WebhookSink = field(default_factory=WebhookSink)
+    ocsf: OcsfSink = field(default_factory=OcsfSink)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """`[metrics]`. `textfile` is `auto` (where node-exporter's directory exists), `off`, or a
+    path; `listen` a loopback address with its port, empty: off."""
+
+    textfile: str = "auto"
+    listen: str = ""
+    seconds: float = 15.0
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything this host was told to do."""
@@ -204,10 +308,13 @@ class Config:
     gate: GateConfig = field(default_factory=GateConfig)
     brake: BrakeConfig = field(default_factory=BrakeConfig)
     reports: ReportsConfig = field(default_factory=ReportsConfig)
+    collector: CollectorConfig = field(default_factory=CollectorConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     lockdown: LockdownConfig = field(default_factory=LockdownConfig)
     egress: EgressConfig = field(default_factory=EgressConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
+    sinks: SinksConfig = field(default_factory=SinksConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def table(self) -> ActionTable:

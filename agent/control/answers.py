@@ -1,30 +1,46 @@
 """What the control socket is told: status, containers, reasons; reads the loop's state only."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agent import __version__
+from agent.control.breakglass import BreakGlass
 from agent.control.case import Case
 from agent.control.connection import Connection
 from agent.control.enforce import Enforcer
+from agent.control.freshness import Freshness
 from agent.control.lists import ListKeeper
 from agent.control.reconcile import Reconciler
 from agent.control.record import Recorder
 from agent.control.sweep import Sweeper
+from agent.control.sync import Syncer
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.identity import Container
 from agent.domain.lockdown import concerns
 from agent.domain.verdict import Net
+from agent.ports import Outlet
 
 REMEMBERED = 1000
 REFUSED = "egress.refused"
 SHORTEST_ID = 4  # characters of a container ID that may stand for the whole
 
 K = TypeVar("K")
+
+
+class Uplink(Protocol):
+    """The way to the collector, if there is one."""
+
+    def status(self) -> dict[str, Any]:
+        """What is on its way."""
+        ...
+
+    def degraded(self) -> list[str]:
+        """Why reports do not arrive, in words."""
+        ...
 
 
 @dataclass(slots=True)
@@ -85,6 +101,10 @@ class Answers:
     reconciler: Reconciler
     memory: Memory
     began: datetime
+    syncer: Syncer | None = None  # of a signed list
+    glass: BreakGlass | None = None
+    uplink: Uplink | None = None
+    outlets: Sequence[Outlet] = ()  # the sinks beside the host
 
     def ps(self) -> list[dict[str, Any]]:
         """All containers with their verdicts."""
@@ -96,7 +116,7 @@ class Answers:
         finding = self.memory.find(name)
         case = self._case(name)
         if case is not None and (finding is None or not case.action.touches):
-            return self._explain_case(case)
+            return self._signed(self._explain_case(case))
         if finding is None:
             finding = self.memory.refusal(name)
         if finding is None:
@@ -105,7 +125,12 @@ class Answers:
                 hint="give a name or an ID as `docker ps -a` or `dockwarden violations` shows it, "
                 "or the registry or address that a pull could not reach",
             )
-        return explanation(finding)
+        return self._signed(explanation(finding))
+
+    def _signed(self, explained: dict[str, Any]) -> dict[str, Any]:
+        """With the signers of the list that spoke."""
+        scope = str(explained["scope"])
+        return {**explained, "signers": self.syncer.signers(scope) if self.syncer else []}
 
     def _case(self, name: str) -> Case | None:
         for case in self.enforcer.book.cases.values():
@@ -142,9 +167,11 @@ class Answers:
             "sequence": info.sequence if info else None,
             "origin": info.origin if info else "",
             "signed": info.signed if info else False,
+            "scope": info.scope if info else "",
             "approvals": info.approvals if info else 0,
             "loaded_at": loaded.isoformat() if loaded else None,
             "error": self.lists.error,
+            **(self.syncer.status() if self.syncer else {"freshness": Freshness.UNSIGNED}),
         }
 
     def status(self) -> dict[str, Any]:
@@ -164,6 +191,7 @@ class Answers:
             "allowlist": self.allowlist(),
             "gate": {"standing": gate.standing, "reason": gate.reason},
             "brake": self._brake(),
+            "break_glass": self.glass.status() if self.glass else {"active": False},
             "lockdown": self.reconciler.status(),
             "containers": self.containers(),
             "findings": {
@@ -172,8 +200,14 @@ class Answers:
                 "last": self.memory.last,
                 "dropped": self.recorder.dropped,
             },
-            "degraded": self.degraded(),
+            **({"uplink": self.uplink.status()} if self.uplink else {}),
+            "sinks": [asdict(outlet.state()) for outlet in self.outlets],
+            "degraded": self.degraded() + (self.uplink.degraded() if self.uplink else []),
         }
+
+    def told(self) -> dict[str, Any]:
+        """The state for the collector: what arrives there proves that the uplink works."""
+        return {**self.status(), "degraded": self.degraded()}
 
     def _brake(self) -> dict[str, Any]:
         brake, clock = self.enforcer.brake, self.enforcer.tools.clock
@@ -201,7 +235,11 @@ class Answers:
             reasons.append(f"the cgroup gate does not stand: {enforcer.gatehouse.state.reason}")
         if enforcer.brake.on:
             reasons.append("the kill-rate brake is on: disruptive kills are reported instead")
+        reasons += self.syncer.degraded() if self.syncer else []
+        reasons += self.glass.degraded() if self.glass else []
         reasons += self.reconciler.degraded()
+        states = [outlet.state() for outlet in self.outlets]
+        reasons += [f"the sink {s.name} fails: {s.error}" for s in states if s.error]
         return list(dict.fromkeys(reason for reason in reasons if reason))
 
 

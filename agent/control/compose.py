@@ -142,6 +142,8 @@ class Composer:
             return "Let run (the kill-rate brake is on)."
         if case.is_paused:
             return "Left as it is (paused)."
+        if self.policy.glass.broken:
+            return "Let run (break-glass is in force)."
         off = self.policy.action(case.decision).touches if case.decision else False
         return f"Let run ({'the net is off' if off else f'mode {self.policy.mode}'})."
 

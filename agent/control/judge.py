@@ -6,6 +6,7 @@ What it must not know: Docker, cgroups, files, where the news of a container cam
 from agent.control.case import Case
 from agent.control.casebook import Casebook
 from agent.control.execute import Executor
+from agent.control.freshness import Standing, TrustedTime, closed
 from agent.control.policy import Policy
 from agent.control.restraint import Restraint
 from agent.control.tools import Tools
@@ -18,7 +19,8 @@ from agent.ports import Ruling, TrustedList
 class Judge:
     """Looks containers up, judges them by the list in force, and has the verdicts carried out.
 
-    Every method runs on the loop's thread. `trusted` is the list in force, None before any.
+    Every method runs on the loop's thread. `trusted` is the list in force, None before any;
+    `time` what verdicts go by; `closed` is set while the list is too stale to approve anything.
     """
 
     def __init__(
@@ -35,6 +37,13 @@ class Judge:
         self._restraint = restraint
         self._executor = executor
         self.trusted: TrustedList | None = None
+        self.time = TrustedTime(tools.clock)
+        self.closed: Standing | None = None
+
+    def close(self, found: Standing | None) -> None:
+        """Approve nothing while the list stands like this; None: approve as ever."""
+        self.closed = found
+        self._restraint.refuse_starts = found is not None
 
     # Looking up.
 
@@ -79,8 +88,8 @@ class Judge:
     def decide(self, case: Case) -> None:
         """Give the case its verdict by the list in force now."""
         assert case.container is not None  # only what was looked up can be judged
-        now = self._tools.clock.now()
-        case.decision = self._policy.judge(case.container, self.trusted, now=now)
+        decision = self._policy.judge(case.container, self.trusted, now=self.time.now())
+        case.decision = closed(decision, self.closed) if self.closed else decision
         self._restraint.judged(case)
 
     def apply(self, case: Case, net: Net) -> None:

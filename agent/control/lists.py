@@ -62,7 +62,7 @@ class ListKeeper:
 
     def tick(self) -> None:
         """Judge all again when an approval, a waiver or an exemption has ended."""
-        now = self._enforcer.tools.clock.now()
+        now = self._enforcer.judge.time.now()
         if self._next_expiry is not None and now >= self._next_expiry:
             self._plan_expiry(now)
             self._sweeper.judge_known()
@@ -87,7 +87,7 @@ class ListKeeper:
         composer = enforcer.tools.composer
         composer.sequence = info.sequence
         self.loaded_at = enforcer.tools.clock.now()
-        self._plan_expiry(self.loaded_at)
+        self._plan_expiry(enforcer.judge.time.now())
         if again:
             return
         self.error = ""

@@ -1,7 +1,7 @@
 """What the enforcement loop was told to do, as one value, and how it judges by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.config.values import BuildSteps
@@ -10,6 +10,13 @@ from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.identity import Container
 from agent.domain.verdict import Action, ActionTable, Mode, Net
 from agent.ports import TrustedList
+
+
+@dataclass(slots=True)
+class Glass:
+    """Whether break-glass is in force: the one thing about the policy that changes by itself."""
+
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,12 @@ class Policy:
     sweep_seconds: float = 60.0
     host: str = ""
     contact: str = ""
+    glass: Glass = field(default_factory=Glass, compare=False)
+
+    @property
+    def acts_as(self) -> Mode:
+        """The mode by which actions are chosen now: break-glass makes every host an observer."""
+        return Mode.OBSERVE if self.glass.broken else self.mode
 
     def judge(
         self, container: Container, trusted: TrustedList | None, *, now: datetime
@@ -48,7 +61,7 @@ class Policy:
 
     def action(self, decision: Decision) -> Action:
         """What this host does about such a decision."""
-        return self.table.action(self.mode, decision.verdict)
+        return self.table.action(self.acts_as, decision.verdict)
 
     def build_action(self) -> Action:
         """What this host does about a build step."""
@@ -57,4 +70,4 @@ class Policy:
             BuildSteps.REPORT: Action.REPORT,
             BuildSteps.ALLOW: Action.ALLOW,
         }[self.build_steps]
-        return Action.REPORT if self.mode is Mode.OBSERVE and wanted.touches else wanted
+        return Action.REPORT if self.acts_as is Mode.OBSERVE and wanted.touches else wanted

@@ -18,6 +18,7 @@ class Restraint:
         self._tools = tools
         self._book = book
         self._formerly_approved: set[str] = set()
+        self.refuse_starts = False  # a closed list ends approvals: only what runs is disturbed
 
     def judged(self, case: Case) -> None:
         """Remember which images were approved here."""
@@ -31,7 +32,7 @@ class Restraint:
             return False
         image = case.container.image if case.container else None
         known = image is not None and str(image.image_id) in self._formerly_approved
-        return known or case.settled_in
+        return case.settled_in or (known and not self.refuse_starts)
 
     def spares(self, case: Case, net: Net) -> bool:
         """Whether the brake keeps it from being ended now, as it is judged by this net."""

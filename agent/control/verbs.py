@@ -5,10 +5,12 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from agent.control.answers import Answers
+from agent.control.breakglass import BreakGlass
 from agent.control.loop import Loop
 from agent.domain.errors import DockwardenError
 
 ASK_SECONDS = 5.0  # how long a question waits for the loop
+TOKEN_SECONDS = 30.0  # a helper verifies it
 RESTORE_SECONDS = 50.0  # an engine's reload has to be seen, too
 
 T = TypeVar("T")
@@ -36,7 +38,44 @@ class Verbs:
             "sweep": lambda _: self._ask(lambda: answers.sweeper.sweep("asked for")),
             "restore": lambda _: self._restore(),
             "release-brake": lambda _: self._ask(self._release_brake),
+            "sync": lambda _: self._ask(self._sync),
+            "sync-outcome": lambda given: self._ask(lambda: self._outcome(given)),
+            "break-glass-request": lambda _: self._ask(lambda: self._glass().request()),
+            "break-glass-apply": self._apply_token,
+            "break-glass-status": lambda _: self._ask(lambda: self._glass().status()),
+            "break-glass-end": lambda _: self._ask(lambda: self._glass().end()),
         }
+
+    def _sync(self) -> dict[str, Any]:
+        syncer = self._answers.syncer
+        if syncer is None:
+            self._answers.lists.load()
+            return {"signed": False}
+        return {"signed": True, "number": syncer.sync()}
+
+    def _outcome(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        syncer, number = self._answers.syncer, given.get("number")
+        if syncer is None or not isinstance(number, int):
+            raise DockwardenError("there is no such sync", hint="dockwarden sync starts one")
+        return syncer.outcome(number)
+
+    def _glass(self) -> BreakGlass:
+        if self._answers.glass is None:
+            raise DockwardenError("this agent takes no break-glass tokens")
+        return self._answers.glass
+
+    def _apply_token(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        token = str(given.get("token", "")).encode()
+        answer: Future[dict[str, Any]] = Future()
+
+        def told(result: dict[str, Any] | DockwardenError) -> None:
+            if isinstance(result, DockwardenError):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)
+
+        self._loop.call(lambda: self._glass().apply(token, told))
+        return _awaited(answer, TOKEN_SECONDS)
 
     def _explain(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         name = str(arguments.get("container", "")).lstrip("/")

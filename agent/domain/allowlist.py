@@ -38,13 +38,21 @@ class Deny:
     """An image that must not run; `revoked` marks a former approval that was withdrawn.
 
     A chain ID among the digests also keeps images built on that layer stack from being
-    `derived`.
+    `derived`. It ends at `expires_at`, where it has one. `by` names who denied. `scope` says who
+    speaks where that is not the level itself (`emergency`, with the organization's rank).
     """
 
     digests: frozenset[Digest]
     reason: str
     revoked: bool = False
     denied_at: datetime | None = None
+    expires_at: datetime | None = None
+    by: str = ""
+    scope: str = ""
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it has not ended; at the second at which it ends it has."""
+        return self.expires_at is None or self.expires_at > now
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +176,17 @@ class Allowlist:
         """Every approval of every level, top level first."""
         return (approval for level in self.levels for approval in level.approvals)
 
+    def alike(self, name: str) -> Iterable[Approval]:
+        """The approvals of repositories whose last part is `name`."""
+        return (a for a in self.approvals() if a.repository.rpartition("/")[2] == name)
+
     def next_expiry(self, now: datetime) -> datetime | None:
         """The next instant at which a verdict can change by itself."""
         approvals = (a.expires_at for a in self.approvals() if a.expires_at is not None)
+        denies = (d.expires_at for lv in self.levels for d in lv.denies if d.expires_at is not None)
         waivers = (waiver.expires_at for level in self.levels for waiver in level.waivers)
-        return min((end for end in chain(approvals, waivers) if end > now), default=None)
+        ends = chain(approvals, denies, waivers)
+        return min((end for end in ends if end > now), default=None)
 
 
 _Index = dict[Digest, Sequence[tuple[int, T]]]

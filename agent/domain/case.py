@@ -1,7 +1,7 @@
 """One image before the statements that bear on it: the questions a decision asks; no wording."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.domain.allowlist import Approval, Statements, Waiver
@@ -10,6 +10,18 @@ from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def in_time(statements: Statements, now: datetime) -> Statements:
+    """The statements without the denies that have ended."""
+    every = (*statements.denies, *statements.base_denies)
+    if all(deny.holds(now) for _, deny in every):
+        return statements
+    return replace(
+        statements,
+        denies=tuple(entry for entry in statements.denies if entry[1].holds(now)),
+        base_denies=tuple(entry for entry in statements.base_denies if entry[1].holds(now)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.allowlist import Approval, Exemption, Statements
-from agent.domain.case import Case, Lift
+from agent.domain.case import Case, Lift, in_time
 from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity
 from agent.domain.verdict import Verdict
@@ -54,7 +54,7 @@ def decide(
     Approvals, waivers and exemptions count only if they meet the image here once more; a deny
     among the statements counts as it is. What ends at `now` has ended. All times are aware.
     """
-    case = Case(image, statements, now)
+    case = Case(image, in_time(statements, now), now)
     return (
         _forbidden(case)
         or _granted(case)
@@ -70,7 +70,7 @@ def _forbidden(case: Case) -> Decision | None:
     if not standing:
         return None
     depth, deny = min(standing, key=lambda entry: (entry[0], entry[1].revoked, entry[1].reason))
-    scope, matched = case.scope(depth), case.matched(deny.digests)
+    scope, matched = deny.scope or case.scope(depth), case.matched(deny.digests)
     verdict = Verdict.REVOKED if deny.revoked else Verdict.DENIED
     verb = "revoked its approval of" if deny.revoked else "denies"
     reason = f"{scope} {verb} this image ({matched or case.image.image_id}): {deny.reason}"

@@ -44,29 +44,23 @@ def approval_of(
     licences: Sequence[str] = (),
 ) -> Approval:
     """One entry of `approvals`."""
-    if not is_repository(repository):
-        fix = "write domain and path in lower case, without tag or digest"
-        raise _wrong(f"{at}.repository", f"{repository[:100]!r} is no repository", fix)
-    for index, tag in enumerate(tags):
-        if not is_tag(tag):
-            fix = "use at most 128 letters, digits, _ . and -, the first no . or -"
-            raise _wrong(f"{at}.tags[{index}]", f"{tag[:140]!r} is no tag", fix)
-    content = _digests(f"{at}.digests", digests)
-    begin = _instant(f"{at}.approved_at", approved_at) if approved_at is not None else None
-    end = _instant(f"{at}.expires_at", expires_at) if expires_at is not None else None
+    check_name(at, repository, tags)
+    content = digests_at(f"{at}.digests", digests)
+    begin = instant_at(f"{at}.approved_at", approved_at) if approved_at is not None else None
+    end = instant_at(f"{at}.expires_at", expires_at) if expires_at is not None else None
     if begin and end and end <= begin:
-        raise _wrong(f"{at}.expires_at", "it is not after approved_at", "correct one of the two")
+        raise wrong_at(f"{at}.expires_at", "it is not after approved_at", "correct one of the two")
     return Approval(
         repository=repository,
         digests=content,
         tags=tuple(tags),
-        chain_ids=_digests(f"{at}.chain_ids", chain_ids) if chain_ids else frozenset(),
+        chain_ids=digests_at(f"{at}.chain_ids", chain_ids) if chain_ids else frozenset(),
         approved_at=begin,
         expires_at=end,
-        approvers=_words(tuple(approvers)),
+        approvers=shared_words(tuple(approvers)),
         reason=reason,
-        scanners=_word_set(tuple(scanners)),
-        licences=_word_set(tuple(licences)),
+        scanners=shared_set(tuple(scanners)),
+        licences=shared_set(tuple(licences)),
         pull=_member(f"{at}.pull", pull, content) if pull is not None else None,
     )
 
@@ -78,13 +72,19 @@ def deny_of(
     reason: str,
     revoked: bool = False,
     denied_at: str | None = None,
+    expires_at: str | None = None,
+    by: str = "",
+    scope: str = "",
 ) -> Deny:
-    """One entry of `denies`."""
+    """One entry of `denies`; the last three are of signed lists only."""
     return Deny(
-        digests=_digests(f"{at}.digests", digests),
-        reason=_stated(f"{at}.reason", reason),
+        digests=digests_at(f"{at}.digests", digests),
+        reason=stated_at(f"{at}.reason", reason),
         revoked=revoked,
-        denied_at=_instant(f"{at}.denied_at", denied_at) if denied_at is not None else None,
+        denied_at=instant_at(f"{at}.denied_at", denied_at) if denied_at is not None else None,
+        expires_at=instant_at(f"{at}.expires_at", expires_at) if expires_at is not None else None,
+        by=by,
+        scope=scope,
     )
 
 
@@ -94,13 +94,13 @@ def waiver_of(
     """One entry of `waivers`: it always ends, and always has a reason and an owner."""
     if lifts not in LIFTS:
         fix = f"write {' or '.join(LIFTS)}"
-        raise _wrong(f"{at}.lifts", f"{lifts[:40]!r} is nothing that can be lifted", fix)
+        raise wrong_at(f"{at}.lifts", f"{lifts[:40]!r} is nothing that can be lifted", fix)
     return Waiver(
-        digests=_digests(f"{at}.digests", digests),
+        digests=digests_at(f"{at}.digests", digests),
         lifts=intern(lifts),
-        reason=_stated(f"{at}.reason", reason),
-        owner=_stated(f"{at}.owner", owner),
-        expires_at=_instant(f"{at}.expires_at", expires_at),
+        reason=stated_at(f"{at}.reason", reason),
+        owner=stated_at(f"{at}.owner", owner),
+        expires_at=instant_at(f"{at}.expires_at", expires_at),
     )
 
 
@@ -117,11 +117,11 @@ def constraints_of(
     for index, pattern in enumerate(repositories):
         if not _PATTERN.fullmatch(pattern):
             fix = "write a repository in which * stands for one part and ** for any"
-            raise _wrong(f"{at}.repositories[{index}]", f"{pattern[:100]!r} is no pattern", fix)
+            raise wrong_at(f"{at}.repositories[{index}]", f"{pattern[:100]!r} is no pattern", fix)
     days = longest_lifetime_days
     if days is not None and not 1 <= days <= LONGEST_LIFETIME_DAYS:
         fix = f"write whole days from 1 to {LONGEST_LIFETIME_DAYS}"
-        raise _wrong(f"{at}.longest_lifetime_days", "it is out of range", fix)
+        raise wrong_at(f"{at}.longest_lifetime_days", "it is out of range", fix)
     return Constraints(
         repositories=tuple(repositories),
         required_scanners=frozenset(required_scanners),
@@ -135,63 +135,79 @@ def check_scope(at: str, scope: str, parent: str | None) -> str:
     """The name of a level: the organization's is one word, each other its parent's child."""
     if not _SCOPE.fullmatch(scope):
         fix = "write words of a-z, 0-9, - and _ joined by dots, such as acme.pay"
-        raise _wrong(at, f"{scope[:100]!r} is no scope", fix)
+        raise wrong_at(at, f"{scope[:100]!r} is no scope", fix)
     above, _, _ = scope.rpartition(".")
     if above != (parent or ""):
         if parent is None:
             fix = "the first level is the organization's: one word, such as acme"
-            raise _wrong(at, f"{scope[:100]!r} is not at the top", fix)
-        raise _wrong(at, f"{scope[:100]!r} is no child of {parent}", f"name it {parent}.<word>")
+            raise wrong_at(at, f"{scope[:100]!r} is not at the top", fix)
+        raise wrong_at(at, f"{scope[:100]!r} is no child of {parent}", f"name it {parent}.<word>")
     return scope
 
 
-def _digests(at: str, texts: Sequence[str]) -> frozenset[Digest]:
+def check_name(at: str, repository: str, tags: Sequence[str]) -> None:
+    """An approval's `repository` and `tags`."""
+    if not is_repository(repository):
+        fix = "write domain and path in lower case, without tag or digest"
+        raise wrong_at(f"{at}.repository", f"{repository[:100]!r} is no repository", fix)
+    for index, tag in enumerate(tags):
+        if not is_tag(tag):
+            fix = "use at most 128 letters, digits, _ . and -, the first no . or -"
+            raise wrong_at(f"{at}.tags[{index}]", f"{tag[:140]!r} is no tag", fix)
+
+
+def digests_at(at: str, texts: Sequence[str]) -> frozenset[Digest]:
+    """At least one digest."""
     if not texts:
-        raise _wrong(at, "it is empty", "name at least one digest")
-    return frozenset(_digest(f"{at}[{index}]", text) for index, text in enumerate(texts))
+        raise wrong_at(at, "it is empty", "name at least one digest")
+    return frozenset(digest_at(f"{at}[{index}]", text) for index, text in enumerate(texts))
 
 
-def _digest(at: str, text: str) -> Digest:
+def digest_at(at: str, text: str) -> Digest:
+    """One digest."""
     try:
         return Digest.parse(text)
     except InvalidDigest as error:
-        raise _wrong(at, error.message, error.hint) from error
+        raise wrong_at(at, error.message, error.hint) from error
 
 
 def _member(at: str, text: str, digests: frozenset[Digest]) -> Digest:
-    digest = _digest(at, text)
+    digest = digest_at(at, text)
     for member in digests:
         if member == digest:
             return member
-    raise _wrong(at, "it is none of the approval's digests", "add it to digests, or drop it")
+    raise wrong_at(at, "it is none of the approval's digests", "add it to digests, or drop it")
 
 
-def _instant(at: str, text: str) -> datetime:
+def instant_at(at: str, text: str) -> datetime:
+    """A moment with its offset, as UTC."""
     try:
         if _INSTANT.fullmatch(text):
             return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # month 13; an offset that leaves the years 1 to 9999
         pass
-    raise _wrong(at, f"{text[:40]!r} is no time", "write it as 2027-01-31T12:00:00Z")
+    raise wrong_at(at, f"{text[:40]!r} is no time", "write it as 2027-01-31T12:00:00Z")
 
 
-def _stated(at: str, text: str) -> str:
+def stated_at(at: str, text: str) -> str:
+    """A text that says something."""
     if not text.strip():
-        raise _wrong(at, "it is blank", "say it in words")
+        raise wrong_at(at, "it is blank", "say it in words")
     return text
 
 
 @lru_cache(maxsize=256)
-def _words(words: tuple[str, ...]) -> tuple[str, ...]:
+def shared_words(words: tuple[str, ...]) -> tuple[str, ...]:
     """The same words; entries that name the same ones share them."""
     return words
 
 
 @lru_cache(maxsize=256)
-def _word_set(words: tuple[str, ...]) -> frozenset[str]:
+def shared_set(words: tuple[str, ...]) -> frozenset[str]:
     """Most approvals name the same few sets: they share one."""
     return frozenset(words)
 
 
-def _wrong(at: str, message: str, hint: str) -> InvalidAllowlist:
+def wrong_at(at: str, message: str, hint: str) -> InvalidAllowlist:
+    """The error to raise for what stands at this place."""
     return InvalidAllowlist(f"{at}: {message}", hint=hint)

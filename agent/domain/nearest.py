@@ -79,6 +79,13 @@ def next_step(
     return f"Use the approved image instead: {pull}. If it will not do, ask {whom}."
 
 
+def last_part(reference: str) -> str:
+    """The last part of the repository asked for: all that is near has it in common. Empty for what
+    is no reference."""
+    wanted = _wanted(reference)
+    return wanted.repository.rpartition("/")[2] if wanted else ""
+
+
 def _wanted(reference: str) -> Reference | None:
     """What was asked for, `:latest` where no tag was; None for IDs and what is no reference."""
     try:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from agent.domain.allowlist import Approval, ListInfo, Statements
 from agent.domain.identity import ImageIdentity
+from agent.sync.request import Answer
 
 
 class TrustedList(Protocol):
@@ -24,6 +25,10 @@ class TrustedList(Protocol):
         """Every approval (for the nearest approved image of a repository)."""
         ...
 
+    def alike(self, name: str) -> Iterable[Approval]:
+        """The approvals of repositories whose last part is `name` (all that can be near one)."""
+        ...
+
     def next_expiry(self, now: datetime) -> datetime | None:
         """The next instant at which a verdict can change by itself."""
         ...
@@ -38,4 +43,26 @@ class AllowlistSource(Protocol):
 
     def watched(self) -> Sequence[str]:
         """Paths whose change means: load again."""
+        ...
+
+
+class ListRepository(Protocol):
+    """A signed list: a helper fetches and verifies it, generations of it lie on this host."""
+
+    def in_force(self) -> Answer | None:
+        """What was adopted last, as it was then; None before anything was. Quick, no network."""
+        ...
+
+    def floor(self) -> datetime | None:
+        """The latest signed time that was accepted: it is not earlier than that."""
+        ...
+
+    def changed(self) -> bool:
+        """Whether the repository's timestamp is another than the one in force. One conditional
+        request; raises `SyncFailed` when there was no answer."""
+        ...
+
+    def sync(self, now: datetime) -> Answer:
+        """Fetch, verify and adopt; takes up to minutes. Raises `SyncFailed` when the helper gave
+        no answer; what it found wrong is in the answer's `error`."""
         ...

@@ -1,6 +1,7 @@
 """Where findings, evidence and the place in the event stream are kept."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.domain.finding import Finding
@@ -11,6 +12,46 @@ class FindingSink(Protocol):
 
     def record(self, findings: Sequence[Finding]) -> None:
         """Keep these, in order."""
+        ...
+
+
+class Transport(Protocol):
+    """The way to one receiver beside the host; may block for as long as its own timeouts say."""
+
+    def send(self, findings: Sequence[Finding]) -> int:
+        """Deliver a batch, in order; returns how many of it the receiver refused for good.
+
+        Raises `SinkRefused` when the whole batch will never be taken, `SinkBusy` when the
+        receiver names a pause, `SinkFailed` for everything that may pass.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """How one remote sink is doing: counts of findings since the start, and its last error."""
+
+    name: str
+    waiting: int
+    sent: int
+    dropped: int  # the queue was full, or the agent ended first
+    refused: int  # by the receiver, for good
+    error: str
+
+
+class Outlet(FindingSink, Protocol):
+    """A sink beside the mandatory one, whose state is shown."""
+
+    def state(self) -> SinkState:
+        """Safe from any thread."""
+        ...
+
+    def close(self, timeout: float) -> None:
+        """Send what waits, as far as `timeout` seconds reach."""
         ...
 
 

@@ -47,6 +47,7 @@ REFUSED = {
     "next_step": "docker pull registry.acme.example/web:1.2",
     "contact": "ops@acme.example",
     "scope": "acme",
+    "signers": ["ann", "bob"],
     "count": 4,
 }
 

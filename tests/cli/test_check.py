@@ -9,6 +9,7 @@ import pytest
 
 from agent.adapters.allowlist_file import dump
 from agent.cli.check import Bench
+from agent.cli.lists import HostList
 from agent.config.values import Config, EnforcementConfig, LocalImages
 from agent.domain.allowlist import Allowlist, Approval, Deny, Level, ListInfo
 from agent.domain.digest import Digest
@@ -56,7 +57,7 @@ def bench(images: dict[str, ImageIdentity] | None, config: Config | None = None)
         return Shelf(images)
 
     trusted = Allowlist([LEVEL], ListInfo(1, "test", False))
-    return Bench(config or Config(), trusted, engine, NOW)
+    return Bench(config or Config(), HostList(trusted, NOW), engine)
 
 
 def test_a_digest_needs_no_engine() -> None:

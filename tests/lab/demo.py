@@ -92,7 +92,7 @@ def show(stage: Stage, engine: str, *, keep: bool) -> None:
             _take_down(host)
     how_left = f"All of it took {time.monotonic() - stage.began:.0f} s. "
     how_left += (
-        f"The host {host.name} stays until it is removed; 1.4 is approved again."
+        f"The host {host.name} stays until it is removed; 1.4 has a waiver for a day."
         if kept
         else f"Nothing is left of {host.name}: no process, mount, network, cgroup or directory."
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.lab import leftovers
+from tests.lab.administrators import Administrators
 from tests.lab.agent import ROOT
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
@@ -25,7 +26,7 @@ def keep(host: LabHost) -> list[str]:
         "Try there: docker run --rm 127.0.0.1:5000/acme/web:1.4 echo hello   (approved)",
         "           docker run --name mine 127.0.0.1:5000/acme/web:2.0-rc1   (not approved)",
         "           dockwarden explain mine; dockwarden ps; dockwarden violations",
-        "           edit /etc/dockwarden/allowlist.json (it is watched; raise its sequence)",
+        "           dockwarden-registrar review; dockwarden-registrar image list; … sign, publish",
         f"Remove it: sudo scripts/demo --remove {host.name}",
     ]
 
@@ -50,7 +51,13 @@ def _write_entrance(host: LabHost) -> Path:
         programs / "dockwarden",
         f'PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} -m agent "$@"',
     )
+    _script(
+        programs / "dockwarden-registrar",
+        f'PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)} -m registrar "$@"',
+    )
     variables = {
+        **Administrators(host).environment,
+        "DOCKWARDEN_WORKSPACE": str(Administrators(host).folder),
         **host.environment,
         "PATH": f"{programs}:{host.environment['PATH']}",
         "PS1": "[demo host] # ",

@@ -10,17 +10,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from subprocess import CompletedProcess
 
-from agent.domain.allowlist import Approval, Deny, Level
-from agent.domain.digest import Digest
 from tests.lab import images
-from tests.lab.agent import LabAgent, approve
+from tests.lab.administrators import ADMINISTRATORS, SCOPES, Administrators
+from tests.lab.agent import LabAgent
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.registry import Registry
 from tests.lab.stage import Stage
 
-STEPS = 7  # of the story; building the host is one more
+STEPS = 8  # of the story; building the host is one more
 REPOSITORY = "acme/web"
 HARM = "unapproved code runs"
 PAGE = "web 1.4 serves"
@@ -37,11 +36,13 @@ class Story:
         self._bad = _image("2.0-rc1", f"echo {HARM}")
         self._refusals: list[float | None] = []
         self._started_s = self._stopped_s = 0.0
+        self._administrators = Administrators(host)
         self.agent = LabAgent(host)
 
     def tell(self) -> None:
         """All steps; raises `LabError` where the guard does not do what it is for."""
         for step in (
+            self.ceremony,
             self.publish,
             self.guard,
             self.approved,
@@ -54,6 +55,17 @@ class Story:
 
     # The steps.
 
+    def ceremony(self) -> None:
+        """The list's keys."""
+        self._stage.step("Two administrators begin a signed list, once")
+        began = time.monotonic()
+        self._administrators.first_ceremony()
+        for typed in self._administrators.typed:
+            self._stage.command(typed)
+        took = time.monotonic() - began
+        both = " and ".join(name.capitalize() for name in ADMINISTRATORS)
+        self._stage.good(f"{both} must both sign whatever hosts are to believe; {took:.1f} s")
+
     def publish(self) -> None:
         """Two versions in the registry, one of them on the allowlist."""
         self._stage.step("Publish two versions of an image, and approve one of them")
@@ -64,8 +76,7 @@ class Story:
         self._registry.push(self._bad)
         for image in (self._good, self._bad):
             self._host.docker("pull", "-q", image.reference())
-        self.agent.configure()
-        self.approve_again()
+        self._administer(lambda: self._approve(self._good, "--tag", "stable"))
         took = time.monotonic() - began
         self._stage.good(f"{self._good.reference()} is approved (also as :stable); {took:.1f} s")
         self._stage.good(f"{self._bad.reference()} is not")
@@ -75,7 +86,10 @@ class Story:
         self._stage.step("Start the guard in enforce mode")
         self._stage.command('sudo dockwarden run &   # agent.toml says mode = "enforce"')
         began = time.monotonic()
+        self._administrators.give_root()
+        self.agent.configure(allowlist=self._administrators.settings)
         self.agent.start()
+        self.agent.until(lambda: self.agent.cli("sync", "--wait").returncode == 0, "the list")
         took = time.monotonic() - began
         self._stage.good(f"after {took:.1f} s it follows the engine and watches every new cgroup")
         self._show("status", sudo=True)
@@ -119,19 +133,13 @@ class Story:
         self._stage.step("The approval is withdrawn while the container runs")
         self._stage.say("A new list: acme revokes 1.4, acme.shop approves 1.4.1 instead.")
         self._registry.push(self._repaired)
-        digests = frozenset(map(Digest.parse, self._good.digests))
-        deny = Deny(digests, "it holds a backdoor, see SEC-204", revoked=True)
+        self._administer(self._withdraw)
         began = time.monotonic()
-        self.agent.publish(
-            Level("acme", denies=(deny,)),
-            Level("acme.shop", (self._approval(self._repaired),)),
-            wait=False,
-        )
         self._until(lambda: not self._runs("web"), "web to be stopped")
         self._stopped_s = time.monotonic() - began
         self.agent.finding("web")
         self._docker("ps", "-a", "--format", "table {{.Names}}\t{{.Image}}\t{{.Status}}")
-        self._stage.stopped(f"web, {self._stopped_s:.1f} s after the new list was written")
+        self._stage.stopped(f"web, {self._stopped_s:.1f} s after the new list was published")
         self._explain("web")
         self._show("status", sudo=True)
 
@@ -148,19 +156,32 @@ class Story:
         ]
 
     def approve_again(self) -> None:
-        """Publish the list that approves the good version (and nothing else)."""
-        approval = self._approval(self._good, "stable")
-        self.agent.publish(Level("acme"), Level("acme.shop", (approval,)))
-
-    def _approval(self, image: BuiltImage, *more_tags: str) -> Approval:
-        return replace(
-            approve(image),
-            repository=f"{self._registry.address}/{REPOSITORY}",
-            tags=(image.tag, *more_tags),
-            pull=Digest.parse(image.top_digest),
-        )
+        """A revocation stands; a waiver lets the good version run once more for a day."""
+        words = ("--lifts", "deny", "--until", "1d", "--reason", "to play with", "--owner", "ann")
+        digest = self._good.top_digest
+        self._administrators.run("waiver", "grant", digest, "--scope", SCOPES[0], *words, "--yes")
+        self._administrators.sign_and_publish()
+        self.agent.cli("sync", "--wait")
 
     # How it is done.
+
+    def _administer(self, change: Callable[[], None]) -> None:
+        """A change that both sign, shown as typed."""
+        typed = self._administrators.typed
+        before = len(typed)
+        change()
+        self._administrators.sign_and_publish()
+        for command in typed[before:]:
+            self._stage.command(command)
+
+    def _approve(self, image: BuiltImage, *options: str) -> None:
+        reference = f"{self._registry.address}/{REPOSITORY}:{image.tag}"
+        self._administrators.approve(reference, *options, reason="REG-1024")
+
+    def _withdraw(self) -> None:
+        reference = f"{self._registry.address}/{REPOSITORY}:{self._good.tag}"
+        self._administrators.revoke(reference, reason="it holds a backdoor, see SEC-204")
+        self._approve(self._repaired)
 
     def _refused(self, name: str, reference: str) -> None:
         done, took = self._docker("run", "--name", name, reference)

@@ -53,7 +53,7 @@ def test_it_shows_what_it_promises_and_leaves_nothing() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout
     assert told.count("STOPPED: before its first instruction") == 2
-    assert re.search(r"STOPPED: web, \d+\.\d s after the new list was written", told)
+    assert re.search(r"STOPPED: web, \d+\.\d s after the new list was published", told)
     assert "ok: it runs as if nobody watched" in told
     for verdict in ("unlisted", "revoked"):
         assert re.search(rf"\| verdict +{verdict}", told)

@@ -1,0 +1,73 @@
+"""The list that this host has, for verbs that need no running agent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from agent.control.freshness import Standing, TrustedTime, standing
+
+if TYPE_CHECKING:
+    from agent.config.values import Config
+    from agent.ports import Clock, TrustedList
+    from agent.sync.request import Answer, ScopeReport
+
+
+@dataclass(frozen=True, slots=True)
+class HostList:
+    """The list in force, and for a signed one what was adopted and how fresh that is at `now`.
+
+    `now` is what verdicts go by: never before the latest signed time that this host accepted.
+    """
+
+    trusted: "TrustedList"
+    now: datetime
+    answer: "Answer | None" = None
+    standing: Standing | None = None
+    signers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> Standing | None:
+        """Set while the list is too stale to approve anything."""
+        return self.standing if self.standing and self.standing.closes else None
+
+    @property
+    def scopes(self) -> "Sequence[ScopeReport]":
+        """What is in force of each scope, top first; none for an unsigned list."""
+        return self.answer.scopes if self.answer else ()
+
+    def freshness(self) -> dict[str, Any]:
+        """How fresh it is, as JSON."""
+        found, answer = self.standing, self.answer
+        if found is None or answer is None:
+            return {"freshness": "unsigned"}
+        return {
+            "freshness": str(found.freshness),
+            "fresh_until": found.ended_at.isoformat(),
+            "too_stale_at": found.too_stale_at.isoformat(),
+            "when_too_stale": answer.when_too_stale,
+            "closed": found.closes,
+            "published_at": answer.published_at,
+            "generation": answer.generation,
+        }
+
+
+def host_list(config: "Config", clock: "Clock") -> HostList:
+    """What verdicts on this host are made of; raises `AllowlistRejected`."""
+    if not config.allowlist.signed:
+        from agent.adapters.allowlist_file import FileAllowlist
+
+        return HostList(FileAllowlist(config.allowlist.path).load(), clock.now())
+    from agent.lists import repository
+
+    signed = repository(config)
+    assert signed is not None  # it is signed
+    trusted, answer = signed.load(), signed.in_force()
+    time = TrustedTime(clock)
+    if (floor := signed.floor()) is not None:
+        time.raise_to(floor)
+    now = time.now()
+    if answer is None:
+        return HostList(trusted, now)
+    signers = {scope.scope: scope.signers for scope in answer.scopes}
+    return HostList(trusted, now, answer, standing(answer, now), signers)

@@ -1,0 +1,1 @@
+"""dockwarden-collector: receives the fleet's reports and shows them."""

@@ -1,0 +1,5 @@
+"""`python -m collector` is `dockwarden-collector`."""
+
+from collector.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""The collector as one ASGI application: the API, health, and the page behind them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI, Response
+from starlette.types import ASGIApp
+
+from agent import __version__
+from collector.errors import SchemaBehind, StoreUnavailable
+from collector.ingest.enrol import enrol_route
+from collector.ingest.known import REMEMBERED, KnownTokens
+from collector.ingest.limits import Buckets, Rate
+from collector.ingest.route import Door, events_route
+from collector.store.database import Database
+from collector.store.desk import EnrolmentDesk
+from collector.store.migrate import check_current
+from collector.store.writer import Writer
+
+_LINGER = 0.003  # seconds: PostgreSQL shares a commit between requests that come this close
+
+
+def make_app(
+    database: Database,
+    *,
+    rate: Rate,
+    page: ASGIApp | None = None,
+    remembered: float = REMEMBERED,
+    writers: int = 1,
+    background: Callable[[], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """The application over a migrated database; it writes while its lifespan lasts.
+
+    `background` runs beside it (sweeps, alerts, pruning). `page` answers all other addresses.
+    """
+    linger = 0.0 if database.is_sqlite else _LINGER
+    writer = Writer(database, threads=1 if database.is_sqlite else writers, linger=linger)
+    desk = EnrolmentDesk(database)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            if background is None:
+                yield
+            else:
+                async with background():
+                    yield
+        finally:
+            await asyncio.to_thread(writer.stop)
+
+    app = FastAPI(
+        title="dockwarden collector",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    door = Door(KnownTokens(desk.host_of, remembered), Buckets(rate), writer)
+    app.include_router(events_route(door))
+    app.include_router(enrol_route(desk))
+    _add_health(app, database)
+    if page is not None:
+        app.mount("/", page)
+    return app
+
+
+def _add_health(app: FastAPI, database: Database) -> None:
+    @app.get("/healthz", response_class=Response)
+    async def alive() -> Response:
+        """The process answers."""
+        return Response(status_code=204)
+
+    @app.get("/readyz", response_class=Response)
+    async def ready() -> Response:
+        """The process can keep reports: what a balancer should ask."""
+        try:
+            await asyncio.to_thread(check_current, database)
+        except (StoreUnavailable, SchemaBehind):
+            return Response(status_code=503)
+        return Response(status_code=204)

@@ -1,0 +1,111 @@
+"""What runs beside the requests: sweeps for silent hosts, alerts, partitions, pruning.
+
+Any number of replicas may run it; each change is made once. Knows no SQL.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+from agent.domain.finding_record import timestamp
+from collector.errors import StoreUnavailable
+from collector.store import partitions, silence
+from collector.store.database import Database
+from collector.store.retention import Retention, prune
+from collector.store.silence import Alert
+
+SWEEP_SECONDS = 15.0
+_HOURLY_SECONDS = 3600.0
+_WEBHOOK_SECONDS = 10.0
+_log = logging.getLogger("dockwarden.collector")
+
+
+@dataclass(slots=True)
+class Background:
+    """`quiet` is for how long after a start, or after the database was away, no host is called
+    silent: nobody could report in that time, and all would be announced at once."""
+
+    database: Database
+    retention: Retention
+    now: Callable[[], datetime]
+    webhook: str = ""
+    quiet: timedelta = timedelta(minutes=7)
+    _steady_since: datetime | None = field(default=None)
+    _hourly_at: float = field(default=0.0)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs until the block ends."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.to_thread(self.turn)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    def turn(self) -> None:
+        """One round; a database that does not answer is logged and tried again."""
+        try:
+            if time.monotonic() >= self._hourly_at:
+                self._hourly()
+                self._hourly_at = time.monotonic() + _HOURLY_SECONDS
+            now = self.now()
+            if self._steady_since is None:
+                self._steady_since = now
+            if now - self._steady_since >= self.quiet:
+                silence.sweep(self.database, now, announce=bool(self.webhook))
+            if self.webhook:
+                self._deliver(now)
+        except StoreUnavailable as error:
+            self._steady_since = None
+            _log.warning("collector.background_failed", extra={"error": str(error)})
+
+    def _hourly(self) -> None:
+        partitions.ensure(self.database, self.now())
+        pruned = prune(self.database, self.retention, self.now())
+        if pruned.events or pruned.partitions:
+            _log.info("collector.pruned", extra={"pruned": str(pruned)})
+
+    def _deliver(self, now: datetime) -> None:
+        alerts = silence.claim(self.database, now)
+        if not alerts:
+            return
+        try:
+            answer = httpx.post(self.webhook, json=_body(alerts), timeout=_WEBHOOK_SECONDS)
+            well = answer.is_success
+            trouble = f"status {answer.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            well, trouble = False, type(error).__name__
+        if not well:
+            _log.warning("collector.webhook_failed", extra={"trouble": trouble})
+        silence.settle(self.database, alerts, now, well=well)
+
+
+def _body(alerts: list[Alert]) -> dict[str, object]:
+    return {
+        "version": 1,
+        "alerts": [
+            {
+                "id": alert.id,
+                "at": timestamp(alert.at),
+                "host_id": alert.host_id,
+                "host": alert.name,
+                "status": alert.status,
+                "was": alert.was,
+                "reasons": alert.reasons,
+            }
+            for alert in alerts
+        ],
+    }

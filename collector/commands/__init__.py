@@ -1,0 +1,1 @@
+"""The subcommands of `dockwarden-collector`: parse, call, print."""

@@ -1,0 +1,62 @@
+"""What the subcommands share: options, the database, tables; knows no subcommand."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.domain.text import printable
+from collector.config import Config, load
+from collector.opening import open_database
+from collector.store.database import Database
+from collector.store.desk import EnrolmentDesk, Person
+from collector.store.migrate import migrate
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+@dataclass(slots=True)
+class Called:
+    """The common options; the configuration is read when it is first needed."""
+
+    file: Path | None
+
+    @property
+    def config(self) -> Config:
+        return load(self.file, os.environ)
+
+
+@contextmanager
+def opened(called: Called) -> Iterator[Database]:
+    """The configured database, migrated if it is SQLite; closed afterwards."""
+    database = open_database(called.config)
+    try:
+        if database.is_sqlite:
+            migrate(database)
+        yield database
+    finally:
+        database.close()
+
+
+def person() -> Person:
+    """Who stands in the audit log."""
+    return Person(f"command line ({os.environ.get('SUDO_USER') or os.environ.get('USER', 'root')})")
+
+
+def at_desk(called: Called, do: Callable[[Any, Any], Any]) -> Any:
+    """Do something with enrolment, as whoever called."""
+    with opened(called) as database:
+        return do(EnrolmentDesk(database), person())
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as they need to be; what hosts chose as text is made printable."""
+    cells = [head, *[tuple(printable(cell) for cell in row) for row in rows]]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
+    for row in cells:
+        line = "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
+        click.echo(line.rstrip())

@@ -1,0 +1,69 @@
+"""enrolment new, list, revoke; prints, decides nothing."""
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+
+import click
+
+from agent.domain.text import printable
+from collector import clock
+from collector.commands.common import Called, at_desk, json_option, table
+
+
+@click.group()
+def enrolment() -> None:
+    """Secrets with which hosts enrol."""
+
+
+@enrolment.command("new")
+@click.option("--note", default="", help="For whom or what it is; shown in the list.")
+@click.option("--hours", type=click.FloatRange(0.01, 8760), default=24.0, show_default=True,
+              help="For how long it is valid.")  # fmt: skip
+@click.option("--uses", type=click.IntRange(1), help="How many hosts may use it [default: any].")
+@click.pass_obj
+def new(called: Called, note: str, hours: float, uses: int | None) -> None:
+    """Make a secret; it is printed once, to standard output."""
+    secret, text = at_desk(
+        called, lambda desk, by: desk.create(note, timedelta(hours=hours), uses, by, clock.now())
+    )
+    click.echo(f"valid until {secret.expires_at:%Y-%m-%d %H:%M}Z; id {secret.id}", err=True)
+    click.echo(text)
+
+
+@enrolment.command("list")
+@json_option
+@click.pass_obj
+def list_secrets(called: Called, as_json: bool) -> None:
+    """All secrets, without their text."""
+    found = at_desk(called, lambda desk, _by: desk.secrets())
+    if as_json:
+        click.echo(json.dumps([asdict(secret) for secret in found], default=str, indent=2))
+        return
+    now = clock.now()
+    table(
+        ("ID", "STATE", "USED", "UNTIL", "BY", "NOTE"),
+        [
+            (
+                s.id,
+                "revoked" if s.revoked_at else "expired" if s.expires_at <= now else "valid",
+                f"{s.used}/{s.most_uses}" if s.most_uses else str(s.used),
+                f"{s.expires_at:%Y-%m-%d %H:%M}Z",
+                s.created_by,
+                s.note,
+            )
+            for s in found
+        ],
+    )
+
+
+@enrolment.command("revoke")
+@click.argument("id")
+@click.pass_obj
+def revoke(called: Called, id: str) -> None:
+    """Revoke a secret, or a host's token: ID is either's."""
+    now = clock.now()
+    if at_desk(called, lambda d, by: d.revoke(id, by, now) or d.revoke_host(id, by, now)):
+        click.echo("revoked")
+        return
+    raise click.ClickException(f"no secret or token in force has the id {printable(id)}")

@@ -1,0 +1,48 @@
+"""hosts: the fleet at a terminal; prints, decides nothing."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from collector import clock
+from collector.commands.common import Called, json_option, opened, table
+
+
+@click.command()
+@click.option(
+    "--status", type=click.Choice(["online", "degraded", "offline", "missing"]),
+    help="Only these.",
+)  # fmt: skip
+@json_option
+@click.pass_obj
+def hosts(called: Called, status: str | None, as_json: bool) -> None:
+    """All hosts and where they stand; exit code 3 if any is not online."""
+    from collector.store.fleet import FleetReader
+    from collector.web.values import HostFilter, HostRow, HostStatus
+
+    wanted = HostFilter(status=HostStatus(status) if status else None)
+    found: list[HostRow] = []
+    with opened(called) as database:
+        after = ""
+        while True:
+            page = FleetReader(database).hosts(wanted, clock.now(), after, 1000)
+            found += page.rows
+            after = page.after
+            if not after:
+                break
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in found], default=str, indent=2))
+    else:
+        table(
+            ("HOST", "STATUS", "SCOPE", "LAST SEEN", "ID", "WHY"),
+            [
+                (r.name, str(r.status), r.scope,
+                 f"{r.last_seen:%Y-%m-%d %H:%M}Z" if r.last_seen else "never", r.id,
+                 "; ".join(r.reasons))
+                for r in found
+            ],
+        )  # fmt: skip
+    if any(row.status is not HostStatus.ONLINE for row in found):
+        sys.exit(3)

@@ -1,0 +1,1 @@
+"""The way in for reports: limits, decoding, tokens; knows no SQL and no HTML."""

@@ -1,0 +1,69 @@
+"""Templates to HTML; every value that a template writes is escaped and made printable here."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+
+from agent.domain.text import printable
+from collector.web import words
+from collector.web.charts import HEIGHT, WIDTH
+from collector.web.filters import PERIODS, VERDICTS
+from collector.web.values import HostStatus
+from collector.web.visit import Visit
+
+_NAVIGATION: Final = (
+    ("/", "Fleet"),
+    ("/violations", "Violations"),
+    ("/images", "Images"),
+    ("/hosts", "Hosts"),
+    ("/enrolment", "Enrolment"),
+    ("/audit", "Audit"),
+)
+
+
+def _shown(value: Any) -> Any:
+    """Text chosen by others may not move a cursor or turn the reading direction around."""
+    return printable(value) if type(value) is str else value
+
+
+_ENVIRONMENT: Final = Environment(
+    loader=PackageLoader("collector.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_shown,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals.update(
+    navigation=_NAVIGATION,
+    periods=PERIODS,
+    verdicts=VERDICTS,
+    statuses=tuple(HostStatus),
+    chart_width=WIDTH,
+    chart_height=HEIGHT,
+)
+_ENVIRONMENT.filters.update(
+    utc=words.utc,
+    machine_time=words.machine_time,
+    relative=words.relative,
+    digest=words.short_digest,
+    number=words.number,
+    milliseconds=words.milliseconds,
+)
+
+
+def rendered(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Response:
+    """The template with `visit` and `now` in its hands."""
+    text = _ENVIRONMENT.get_template(template).render(visit=visit, now=visit.now, **values)
+    return HTMLResponse(text, status)
+
+
+def error_page(status: int, detail: str, hint: str = "") -> Response:
+    """What went wrong, for somebody who may be signed in or not: so it tells nothing else."""
+    title = HTTPStatus(status).phrase
+    text = _ENVIRONMENT.get_template("error.html").render(
+        title=title, detail=detail or title, hint=hint
+    )
+    return HTMLResponse(text, status)

@@ -1,0 +1,1 @@
+"""dockwarden-registrar: what registry administrators approve, deny, sign and publish with."""

@@ -1,0 +1,5 @@
+"""`python -m registrar` is `dockwarden-registrar`."""
+
+from registrar.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The `dockwarden-registrar` command: parsing and printing, nothing else."""

@@ -1,0 +1,31 @@
+"""`lint`: what is allowed but hardly meant."""
+
+import click
+
+from agent.domain.payload import EMERGENCY
+from registrar import clock
+from registrar.cli.options import workspace
+from registrar.cli.output import FOUND, counted, emit_json, output_option, say
+from registrar.repository.lint import lint as lint_all
+from registrar.repository.tree import Published
+from registrar.repository.wanted import demands
+
+
+@click.command()
+@output_option
+def lint(output: str) -> None:
+    """Find what is allowed but hardly meant; ends with 3 where there is something."""
+    where = workspace()
+    drafts = [where.draft(scope) for scope in [*where.scopes(), EMERGENCY]]
+    found = lint_all(
+        drafts, where.members(), demands(where), Published(where.repository), clock.now()
+    )
+    if output == "json":
+        emit_json([{"place": r.place, "message": r.message, "fix": r.fix} for r in found])
+    else:
+        for remark in found:
+            say(f"{remark.place}: {remark.message}")
+            say(f"  {remark.fix}")
+        say(f"{counted(len(found), 'remark')}" if found else "nothing to remark")
+    if found:
+        click.get_current_context().exit(FOUND)

@@ -1,0 +1,89 @@
+"""What several verbs ask for alike: the workspace, the folder of private keys, passphrases."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from registrar.errors import KeyUnusable
+from registrar.repository.keys import KeyFolder, Secret
+from registrar.repository.online import OnlineKeys
+from registrar.workspace import EnrolledKey, Workspace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PASSPHRASE = "DOCKWARDEN_PASSPHRASE"
+
+keys_option = click.option(
+    "--keys",
+    "keys_directory",
+    envvar="DOCKWARDEN_KEYS",
+    default="~/.config/dockwarden/keys",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where this machine keeps private keys, encrypted.",
+)
+passphrase_option = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path),
+    help=f"Reads the passphrase there; else ${PASSPHRASE}, else it is asked for.",
+)
+
+
+def workspace() -> Workspace:
+    """The one that -C names; raises `WorkspaceInvalid`."""
+    path: Path = click.get_current_context().find_root().obj
+    return Workspace.open(path)
+
+
+def key_folder(directory: Path) -> KeyFolder:
+    """The folder of private keys."""
+    return KeyFolder(directory.expanduser().absolute())
+
+
+def secret(file: Path | None, *, confirm: bool = False) -> Secret:
+    """What answers the question for a passphrase."""
+
+    def answer(prompt: str) -> str:
+        if file is not None:
+            try:
+                return file.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise KeyUnusable(
+                    f"{file}: no passphrase can be read: {error}",
+                    hint="name a file of one line by --passphrase-file",
+                ) from error
+        if (known := os.environ.get(PASSPHRASE)) is not None:
+            return known
+        given: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+        return given
+
+    return answer
+
+
+def online_keys(where: Workspace, folder: KeyFolder, ask: Secret) -> OnlineKeys:
+    """The online keys, opened; raises `KeyUnusable` where this machine lacks one."""
+    roles, keys = where.rules().roles, where.keys()
+
+    def signers(names: Iterable[str], threshold: int) -> tuple[Any, ...]:
+        return tuple(folder.signer(enrolled(keys, name), ask) for name in list(names)[:threshold])
+
+    snapshot, timestamp = roles["snapshot"], roles["timestamp"]
+    return OnlineKeys(
+        snapshot,
+        timestamp,
+        signers(snapshot.keys, snapshot.threshold),
+        signers(timestamp.keys, timestamp.threshold),
+    )
+
+
+def enrolled(keys: dict[str, EnrolledKey], name: str) -> EnrolledKey:
+    """The enrolled key of that name; raises `KeyUnusable`."""
+    if name not in keys:
+        raise KeyUnusable(
+            f"no key {name[:60]!r} is enrolled",
+            hint=f"enrolled are {', '.join(keys) or 'none'}; `key new` makes one",
+        )
+    return keys[name]

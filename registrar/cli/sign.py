@@ -1,0 +1,47 @@
+"""`sign`: shows what an administrator is about to sign, asks, signs."""
+
+from pathlib import Path
+
+import click
+
+from registrar import clock
+from registrar.cli.options import key_folder, keys_option, passphrase_option, secret, workspace
+from registrar.cli.output import say
+from registrar.cli.review import changes_of, show
+from registrar.repository.plan import plan
+from registrar.repository.signing import sign as sign_all
+from registrar.repository.signing import signing
+
+
+@click.command()
+@click.option("--key", "name", required=True, help="Whose key signs.")
+@click.option("--role", "roles", multiple=True, help="This scope or role only. Repeatable.")
+@click.option("--yes", is_flag=True, help="Do not ask: it was read in `review`.")
+@keys_option
+@passphrase_option
+def sign(
+    name: str,
+    roles: tuple[str, ...],
+    yes: bool,
+    keys_directory: Path,
+    passphrase_file: Path | None,
+) -> None:
+    """Sign what waits, once you have read it."""
+    where = workspace()
+    prepared = plan(where, clock.now())
+    wanted = signing(prepared, where.keys(), name, roles)
+    if not wanted.roles:
+        say(f"nothing waits for {name}'s signature")
+        return
+    show(prepared, changes_of(prepared, wanted.roles), whole=True)
+    for role in wanted.roles:
+        if role in prepared.outdated & prepared.fresh:
+            say(f"{role}: it changed since others signed; they have to sign it again")
+    if not yes:
+        click.confirm(f"Sign this as {name}?", abort=True, err=True)
+    folder, ask = key_folder(keys_directory), secret(passphrase_file)
+    sign_all(where, prepared, wanted, lambda: folder.signer(wanted.key, ask))
+    after = plan(where, clock.now())
+    for role in wanted.roles:
+        for count in after.standings(role):
+            say(count.words())

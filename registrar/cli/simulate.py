@@ -1,0 +1,152 @@
+"""`simulate`: what a host of a scope would decide about an image, and why."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.domain.allowlist import Allowlist
+from agent.domain.payload import EMERGENCY
+from registrar.cli.image_options import registries_of, registry_options
+from registrar.cli.output import FOUND, emit_json, output_option, say
+from registrar.clock import now as read_clock
+from registrar.images.chain import allowlist_of, chain_of
+from registrar.images.lookup import NotFound, digest_of
+from registrar.images.published import demanded_draft, published_draft, signers_of
+from registrar.images.resolve import resolve
+from registrar.images.simulating import GOOD, Answer, Case, case_of, cases_of, judge
+from registrar.images.spans import instant, told
+from registrar.registry import Registries
+from registrar.workspace import Draft, Workspace
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE|DIGEST")
+@click.option("--scope", required=True, help="The scope of the host.")
+@click.option("--at", "when", help="Then instead of now: 30d, 2027-01-31.")
+@click.option(
+    "--published",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Judge by this signed tree instead of the drafts; its signatures are not verified.",
+)
+@click.option("--platform", default="", help="Only this one, such as linux/arm64.")
+@registry_options
+@output_option
+@click.pass_context
+def simulate(
+    ctx: click.Context,
+    *,
+    image: str,
+    scope: str,
+    when: str | None,
+    published: Path | None,
+    platform: str,
+    plain_http: bool,
+    ca_file: Path | None,
+    docker_config: Path | None,
+    output: str,
+) -> None:
+    """Show the verdict that a host of this scope would give, its level, rule and signers.
+
+    By reference the image is read from its registry and judged for each platform and each kind of
+    image store. Exits with 3 where it would not run everywhere.
+    """
+    now = read_clock()
+    at = instant(when, "--at", now) if when else now
+    cases = _cases(image, platform, registries_of(plain_http, ca_file, docker_config))
+    allowlist = _list(ctx.obj, scope, published)
+    answers = [judge(case, allowlist, now=at) for case in cases]
+    levels = {answer.decision.scope for answer in answers}
+    # A draft is what somebody may sign yet: nobody's signature is behind it.
+    signers = {level: signers_of(published, level) if published else () for level in levels}
+    if output == "json":
+        emit_json([_document(answer, signers[answer.decision.scope]) for answer in answers])
+    else:
+        source = f"what {published} publishes" if published else "the drafts"
+        say(f"{image} on a host of {scope} at {told(at)}, by {source}")
+        for same in _alike(answers):
+            _tell(same, signers[same[0].decision.scope])
+    if not all(answer.decision.verdict in GOOD for answer in answers):
+        ctx.exit(FOUND)
+
+
+def _cases(text: str, platform: str, registries: Registries) -> tuple[Case, ...]:
+    digest = digest_of(text)
+    if digest is not None:
+        return (case_of(digest),)
+    image = resolve(text, registries)
+    cases = cases_of(image, platform)
+    if not cases:
+        known = ", ".join(one.platform for one in image.platforms)
+        raise NotFound(f"--platform: {text} has no {platform[:60]}", hint=f"it has {known}")
+    return cases
+
+
+def _list(path: Path, scope: str, published: Path | None) -> Allowlist:
+    read: Callable[[str], Draft]
+    if published:
+        tree = published
+
+        def read(name: str) -> Draft:
+            return demanded_draft(tree, name)
+
+        urgent = published_draft(tree, EMERGENCY)
+        return allowlist_of(
+            chain_of(scope, read), emergency=urgent.denies if urgent else (), origin=str(tree)
+        )
+    workspace = Workspace.open(path)
+    return allowlist_of(
+        chain_of(scope, workspace.draft),
+        emergency=workspace.draft(EMERGENCY).denies,
+        origin=str(path),
+    )
+
+
+def _alike(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """Answers that say the same but for the digest that was matched."""
+    groups: dict[tuple[str, str, str], list[Answer]] = {}
+    for one in answers:
+        decision = one.decision
+        groups.setdefault((decision.verdict, decision.scope, decision.repository), []).append(one)
+    return list(groups.values())
+
+
+def _tell(same: Sequence[Answer], signers: Sequence[str]) -> None:
+    first = same[0]
+    decision = first.decision
+    where = ", ".join(dict.fromkeys(_where(one.case) for one in same if one.case.platform))
+    say(f"  verdict   {decision.verdict}{f'  ({where})' if where else ''}")
+    facts = (
+        ("level", decision.scope),
+        ("rule", first.rule),
+        ("reason", decision.reason),
+        ("approved", f"by {', '.join(first.approvers)}" if first.approvers else ""),
+        ("signed", f"by {', '.join(signers)}" if signers else ""),
+        ("until", told(decision.until) if decision.until else ""),
+    )
+    for name, value in facts:
+        if value:
+            say(f"  {name:8}  {value}")
+
+
+def _where(case: Case) -> str:
+    return f"{case.platform} {case.store}"
+
+
+def _document(answer: Answer, signers: Sequence[str]) -> dict[str, Any]:
+    decision = answer.decision
+    return {
+        "platform": answer.case.platform,
+        "store": answer.case.store,
+        "image_id": str(answer.case.image.image_id),
+        "verdict": str(decision.verdict),
+        "level": decision.scope,
+        "rule": answer.rule,
+        "reason": decision.reason,
+        "matched": str(decision.matched) if decision.matched else None,
+        "repository": decision.repository,
+        "until": decision.until.isoformat() if decision.until else None,
+        "approvers": list(answer.approvers),
+        "signers": list(signers),
+    }

@@ -1,0 +1,78 @@
+"""What a host would decide about an image, and why; pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agent.domain.allowlist import Allowlist
+from agent.domain.decision import Decision, decide
+from agent.domain.digest import Digest
+from agent.domain.identity import ImageIdentity
+from agent.domain.verdict import Verdict
+from registrar.images.resolve import ResolvedImage
+
+GOOD: Final = frozenset({Verdict.APPROVED, Verdict.WAIVED})
+RULES: Final = {
+    Verdict.DENIED: "a deny at any level wins over every approval",
+    Verdict.REVOKED: "a revocation at any level wins over every approval",
+    Verdict.APPROVED: "an approval that has not ended and meets the constraints of every level",
+    Verdict.WAIVED: "an approval, and a waiver that has not ended for what was against it",
+    Verdict.EXPIRED: "an approval that has ended approves nothing",
+    Verdict.UNLISTED: "what no level approves is unlisted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One way in which a host's engine may know the image: `store` is `classic` or
+    `containerd`, empty where only a digest is known."""
+
+    platform: str
+    store: str
+    image: ImageIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The decision about one case, and the rule behind it; `approvers` are of the approval."""
+
+    case: Case
+    decision: Decision
+    rule: str
+    approvers: tuple[str, ...]
+
+
+def cases_of(image: ResolvedImage, platform: str = "") -> tuple[Case, ...]:
+    """Every way in which engines know the image. A classic store computes the config's digest,
+    the containerd store that of the index or of the only manifest."""
+    return tuple(_cases(image, platform))
+
+
+def case_of(digest: Digest) -> Case:
+    """A digest alone, as `docker inspect` prints it for a container's image."""
+    return Case("", "", ImageIdentity(digest))
+
+
+def judge(case: Case, allowlist: Allowlist, *, now: datetime) -> Answer:
+    """What a host with this list decides at `now`."""
+    statements = allowlist.about(case.image)
+    decision = decide(case.image, statements, now=now)
+    approvers = sorted(
+        {
+            name
+            for depth, approval in statements.approvals
+            if statements.scopes[depth] == decision.scope and decision.verdict in GOOD
+            for name in approval.approvers
+        }
+    )
+    rule = RULES.get(decision.verdict, "")
+    return Answer(case, decision, rule, tuple(approvers))
+
+
+def _cases(image: ResolvedImage, platform: str) -> Iterator[Case]:
+    for one in image.platforms:
+        if platform and one.platform != platform:
+            continue
+        yield Case(one.platform, "classic", ImageIdentity(one.config))
+        yield Case(one.platform, "containerd", ImageIdentity(image.id, one.manifest))

@@ -1,0 +1,12 @@
+"""The administrators' folder: drafts, public keys and rules in small files that merge under git.
+
+Knows nothing of TUF, private keys or who may sign what.
+"""
+
+from registrar.workspace.draft import Draft
+from registrar.workspace.folder import Workspace
+from registrar.workspace.keys import EnrolledKey
+from registrar.workspace.membership import Members
+from registrar.workspace.rules import Rule, Rules, ScopeRule
+
+__all__ = ["Draft", "EnrolledKey", "Members", "Rule", "Rules", "ScopeRule", "Workspace"]

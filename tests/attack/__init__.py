@@ -1,0 +1,1 @@
+"""Attacks on the signed list's way to a host: each a named test."""

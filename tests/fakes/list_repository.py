@@ -1,0 +1,72 @@
+"""A signed list that needs no network: what is published is adopted by the next sync."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from agent.errors import SyncFailed
+from agent.sync.request import Answer, ScopeReport
+from tests.fakes.clock import START
+
+DAY = timedelta(days=1)
+MAX_STALE = timedelta(days=7)
+
+
+def answer(
+    generation: int = 1, *, ends: datetime = START + DAY, closes: bool = False, problem: str = ""
+) -> Answer:
+    """What a sync says; the list's sequence is the generation's number."""
+    return Answer(
+        generation=generation,
+        changed=True,
+        sequence=generation,
+        timestamp_expires_at=ends.isoformat(),
+        published_at=(START - DAY).isoformat(),
+        max_stale_seconds=int(MAX_STALE.total_seconds()),
+        when_too_stale="close" if closes else "hold",
+        scopes=(
+            ScopeReport("acme", generation, (START + 90 * DAY).isoformat(), ("ann", "bob")),
+            ScopeReport(
+                "acme.pay", generation, (START + 90 * DAY).isoformat(), ("eve",), problem=problem
+            ),
+        ),
+    )
+
+
+@dataclass(slots=True)
+class FakeListRepository:
+    """`ports.ListRepository`. `server` is what it serves, None while it cannot be reached;
+    `wrong` what its verification finds wrong."""
+
+    server: Answer | None = None
+    adopted: Answer | None = None
+    lowest: datetime | None = None
+    wrong: str = ""
+    polls: int = 0
+    syncs: list[datetime] = field(default_factory=list)
+
+    def in_force(self) -> Answer | None:
+        """See the port."""
+        return self.adopted
+
+    def floor(self) -> datetime | None:
+        """See the port."""
+        return self.lowest
+
+    def changed(self) -> bool:
+        """See the port."""
+        self.polls += 1
+        if self.server is None:
+            raise SyncFailed("https://lists.acme.test: no route to host")
+        return self.server != self.adopted
+
+    def sync(self, now: datetime) -> Answer:
+        """See the port."""
+        self.syncs.append(now)
+        if self.server is None:
+            raise SyncFailed("https://lists.acme.test: no route to host")
+        if self.wrong:
+            kept = self.adopted or Answer(0, False)
+            return replace(kept, changed=False, error=self.wrong, hint="publish again")
+        found = replace(self.server, changed=self.server != self.adopted)
+        self.adopted = self.server
+        return found

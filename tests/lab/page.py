@@ -1,0 +1,41 @@
+"""The collector's violations in headless Chromium, run inside a lab host: shown and photographed.
+
+python -m tests.lab.page URL PASSWORD PICTURE prints the page's text.
+"""
+
+import shutil
+import sys
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
+
+_FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+
+
+def main(url: str, password: str, picture: str) -> None:
+    """Sign in, look at the violations, keep the picture."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert program and driver, "chromium is missing: apt-get install chromium chromium-driver"
+    options = ChromeOptions()
+    options.binary_location = program
+    options.add_argument("--window-size=1280,1600")
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    chrome = Chrome(options=options, service=ChromeService(driver))
+    try:
+        chrome.get(f"{url}/login")
+        chrome.find_element(By.NAME, "password").send_keys(password, Keys.ENTER)
+        WebDriverWait(chrome, 10, 0.05).until(
+            lambda d: "Fleet" in [h.text for h in d.find_elements(By.TAG_NAME, "h1")]
+        )
+        chrome.get(f"{url}/violations")
+        assert chrome.save_screenshot(picture)
+        print(chrome.find_element(By.TAG_NAME, "body").text)
+    finally:
+        chrome.quit()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])

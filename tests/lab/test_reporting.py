@@ -1,0 +1,129 @@
+"""From a kill on a real host to the collector's page: a real agent, engine, collector, browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.lab.agent import LabAgent
+from tests.lab.host import LabHost
+from tests.lab.images import BuiltImage
+from tests.lab.trials import Trials
+from tests.uplink.station import ROOT, Station
+
+PASSWORD = "correct horse battery staple"
+GOAL_SECONDS = 2.0
+
+
+class LabStation(Station):
+    """A collector in the host's own network namespace, reached from there only."""
+
+    def __init__(self, folder: Path, host: LabHost) -> None:
+        super().__init__(folder)
+        self._host = host
+
+    def serve(self) -> subprocess.Popen[Any]:
+        """Start it there and wait until it answers."""
+        log = (self.folder / "collector.log").open("ab")
+        with log:
+            process = self._host.popen(
+                [sys.executable, "-m", "collector", "serve"],
+                environment=self.settings(),
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + 30
+        while not self._reached():
+            said = (self.folder / "collector.log").read_text()[-3000:]
+            assert process.poll() is None and time.monotonic() < end, said
+            time.sleep(0.05)
+        return process
+
+    def settings(self) -> dict[str, str]:
+        """What differs from any process's environment."""
+        return {k: v for k, v in self.environment().items() if os.environ.get(k) != v}
+
+    def _reached(self) -> bool:
+        probe = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), 1)"
+        return self._host.run([sys.executable, "-c", probe], check=False).returncode == 0
+
+
+@contextmanager
+def collector(host: LabHost, folder: Path) -> Iterator[LabStation]:
+    """Running in the host's namespace, with an administrator."""
+    folder.mkdir(parents=True, exist_ok=True)
+    station = LabStation(folder, host)
+    process = station.serve()
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "collector", "admin", "set-password", "--stdin"],
+            env=station.environment(),
+            input=PASSWORD + "\n",
+            text=True,
+            check=True,
+            capture_output=True,
+        )
+        yield station
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_violation_is_at_the_collector_within_two_seconds(
+    host: LabHost,
+    make_agent: Callable[..., LabAgent],
+    bad: BuiltImage,
+    tmp_path: Path,
+) -> None:
+    with collector(host, host.work / f"collector-{tmp_path.name}") as station:
+        settings = {"url": station.url, "enrolment_secret": station.secret()}
+        agent = make_agent(collector=settings)
+        agent.until(lambda: _kinds(station) >= {"notice"}, "the agent's first report")
+        trials = Trials(host, agent, tmp_path)
+        trial = trials.run(bad)
+        killed = trials.never_ran(trial)
+        agent.until(lambda: killed["id"] in _received(station), "the violation")
+        at = datetime.fromisoformat(killed["at"]).timestamp()
+        seconds = _received(station)[killed["id"]] - at
+        print(f"from the kill's decision to the collector's commit: {seconds * 1000:.0f} ms")
+        assert seconds < GOAL_SECONDS
+        agent.until(lambda: bool(_states(station)), "the heartbeat", 30.0)
+        assert _states(station) == [("enforce",)]
+        assert agent.status()["uplink"]["error"] == ""
+        page = _page(station.folder, host, station)
+        assert host.name in page and bad.repository in page, page
+
+
+def _kinds(station: Station) -> set[object]:
+    return {row[0] for row in station.rows("SELECT kind FROM events")}
+
+
+def _received(station: Station) -> dict[str, float]:
+    """When each record came, in seconds since 1970 by this machine's clock."""
+    rows = station.rows("SELECT event_id, received_at FROM events")
+    return {str(id_): float(str(at)) / 1e6 for id_, at in rows}
+
+
+def _states(station: Station) -> list[tuple[object, ...]]:
+    return station.rows("SELECT mode FROM hosts WHERE mode != ''")
+
+
+def _page(folder: Path, host: LabHost, station: Station) -> str:
+    """The violations as a person sees them, in a browser inside the host's namespace."""
+    place = Path(os.environ.get("DOCKWARDEN_SCREENSHOTS", folder))
+    place.mkdir(parents=True, exist_ok=True)
+    picture = place / "a-kill-on-the-page.png"
+    done = host.run(
+        [sys.executable, "-m", "tests.lab.page", station.url, PASSWORD, str(picture)],
+        environment={"PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        check=True,
+    )
+    assert picture.stat().st_size > 1000
+    return done.stdout

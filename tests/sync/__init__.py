@@ -1,0 +1,1 @@
+"""Tests of the sync helper, and the signed repositories they build."""

@@ -1,0 +1,139 @@
+"""The uplink's process and its supervisor against a real collector; enrolment; the verbs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.clock import SystemClock
+from agent.adapters.spool import SqliteSpool
+from agent.adapters.uplink_helper import Uplink, UplinkState
+from agent.control.spooling import SpooledFindings
+from agent.uplink.request import Order
+from tests.fakes.findings import a_finding
+from tests.uplink.crashing import of_image
+from tests.uplink.station import ROOT, Station, station
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    with station(tmp_path_factory.mktemp("collector")) as found:
+        yield found
+
+
+class Rig:
+    """A spool and its uplink; `told` are the changes it told of."""
+
+    def __init__(self, folder: Path, url: str, secret: str = "") -> None:
+        self.clock, self.token = SystemClock(), folder / "token.json"
+        self.told: list[UplinkState] = []
+        self.crashes: list[BaseException] = []
+        self.spool = SqliteSpool(
+            folder / "spool.db", self.clock, max_bytes=10_000_000, reserved=0.5
+        )
+        order = Order(str(self.spool.path), url, str(self.token), "web-1", secret=secret, pace=0.05)
+        self.uplink = Uplink(
+            order,
+            self.clock,
+            waiting=lambda: self.spool.state().records > 0,
+            damaged=self.spool.check,
+            changed=self.told.append,
+            crashed=self.crashes.append,
+        )
+        self.sink = SpooledFindings(self.spool, self.clock, self.uplink.wake)
+
+    def __enter__(self) -> Rig:
+        self.uplink.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.uplink.close()
+        assert self.crashes == []
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_enrolled_by_its_secret_it_delivers_what_was_there_and_what_comes(
+    tmp_path: Path, collector: Station
+) -> None:
+    with Rig(tmp_path, collector.url, collector.secret()) as rig:
+        rig.sink.record([of_image(a_finding(n), str(n)) for n in range(5)])
+        until(lambda: rig.spool.state().records == 0)
+        rig.sink.record([of_image(a_finding(9), "nine")])
+        until(lambda: rig.spool.state().records == 0)
+        assert (rig.uplink.state.error, rig.uplink.state.sent) == ("", 6)
+    assert stat.S_IMODE(rig.token.stat().st_mode) == 0o600
+    host = json.loads(rig.token.read_text())["host_id"]
+    rows = collector.rows("SELECT host_id FROM events")
+    assert [str(row[0]).replace("-", "") for row in rows].count(host.replace("-", "")) == 6
+
+
+def test_a_refused_token_is_told_and_never_exchanged(tmp_path: Path, collector: Station) -> None:
+    rig = Rig(tmp_path, collector.url, collector.secret())
+    kept = json.dumps({"url": collector.url, "host_id": "h", "token": "dwt_no_such"})
+    rig.token.write_text(kept)
+    before = collector.rows("SELECT count(*) FROM hosts")
+    with rig:
+        rig.sink.record([a_finding(1)])
+        until(lambda: rig.uplink.state.refused)
+        assert [state.refused for state in rig.told] == [True]
+    assert rig.token.read_text() == kept
+    assert collector.rows("SELECT count(*) FROM hosts") == before
+    assert rig.spool.state().records == 1
+
+
+def test_a_process_that_is_killed_is_started_again(tmp_path: Path, collector: Station) -> None:
+    with Rig(tmp_path, collector.url, collector.secret()) as rig:
+        rig.sink.record([a_finding(1)])
+        until(lambda: rig.uplink.pid is not None)
+        pid = rig.uplink.pid
+        assert pid is not None
+        os.kill(pid, 9)
+        until(lambda: rig.spool.state().records == 0 and rig.uplink.state.error == "")
+        assert rig.uplink.pid != pid
+
+
+def test_the_verbs(tmp_path: Path, collector: Station) -> None:
+    config = tmp_path / "agent.toml"
+    token = tmp_path / "token.json"
+    config.write_text(
+        f'[agent]\nstate_dir = "{tmp_path}"\n[collector]\nurl = "{collector.url}"\n'
+        f'token_file = "{token}"\n'
+    )
+
+    def run(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agent", *words, "--config", str(config)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    wrong = run("enrol", "--secret-file", "-", given="dwe_wrong")
+    assert wrong.returncode == 1 and "hint:" in wrong.stderr
+    secret = collector.secret()
+    done = run("enrol", "--secret-file", "-", given=secret)
+    assert done.returncode == 0, done.stderr
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert run("enrol", "--secret-file", "-", given=secret).returncode == 1
+    assert run("spool", "show").returncode == 1  # there is none yet
+    spool = SqliteSpool(tmp_path / "spool.db", SystemClock(), max_bytes=10**7, reserved=0.5)
+    SpooledFindings(spool, SystemClock(), lambda: None).record([a_finding(1)])
+    shown = run("spool", "show", "-o", "json")
+    assert json.loads(shown.stdout)["records"] == 1, shown.stderr
+    assert run("spool", "quarantine").stdout == "Nothing is quarantined.\n"
