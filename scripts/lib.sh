@@ -119,6 +119,22 @@ fetch_engines() {
     say "an engine is missing; the tests that need it will fail and say why"
 }
 
+# Takes promtool out of Debian's package prometheus, which is not installed: its service would run
+# from the next boot on.
+fetch_promtool() {
+  local folder
+  command -v promtool >/dev/null && return 0
+  [ -x .venv/bin/promtool ] && return 0
+  folder=$(mktemp -d)
+  if (cd "$folder" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb unpacked) \
+    >/dev/null 2>&1; then
+    install -m 755 "$folder/unpacked/usr/bin/promtool" .venv/bin/promtool
+  else
+    say "promtool cannot be had; the tests that need it are skipped (apt-get download prometheus)"
+  fi
+  rm -rf "$folder"
+}
+
 # Brings a bare machine to where the lab can run.
 prepare() {
   need_root
@@ -127,4 +143,5 @@ prepare() {
   install_packages
   need_python
   prepare_venv
+  fetch_promtool
 }

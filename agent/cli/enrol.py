@@ -23,8 +23,8 @@ from agent.domain.errors import DockwardenError
 def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | None) -> None:
     """Enrol this host at the collector, once.
 
-    What it gives is kept in [collector] token_file, for root alone. The running agent takes it up
-    by itself.
+    What it gives is kept in [collector] token_file, for root alone. A running agent takes it up
+    within a quarter of an hour; restart it to make that at once.
 
     \b
     Examples:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jsonschema
 import pytest
@@ -175,6 +175,14 @@ def test_answers_are_told_apart(
     assert len(receiver.posts) == 1
 
 
+def _size(file: BinaryIO) -> int:
+    """The octet count before a frame; 0 at the end of the stream."""
+    digits = b""
+    while (one := file.read(1)) not in (b" ", b""):
+        digits += one
+    return int(digits or b"0")
+
+
 class SyslogServer:
     """A real TLS listener that splits octet-counted frames."""
 
@@ -206,8 +214,8 @@ class SyslogServer:
     def _read(self, stream: ssl.SSLSocket) -> None:
         with stream.makefile("rb") as file:
             try:
-                while size := b"".join(iter(lambda: file.read(1), b" ")):
-                    self.frames.put(file.read(int(size)))
+                while size := _size(file):
+                    self.frames.put(file.read(size))
             except (OSError, ValueError):
                 return
 

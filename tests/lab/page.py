@@ -1,11 +1,14 @@
-"""The collector's violations in headless Chromium, run inside a lab host: shown and photographed.
+"""The collector's page in headless Chromium, run inside a lab host: watched and photographed.
 
-python -m tests.lab.page URL PASSWORD PICTURE prints the page's text.
+python -m tests.lab.page URL PASSWORD PICTURE WORD opens the fleet's page and prints `open`; once
+WORD appears there by itself it prints when (seconds since 1970), then the text of the violations.
 """
 
 import shutil
 import sys
+import time
 
+from selenium.common import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -14,8 +17,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
 
-def main(url: str, password: str, picture: str) -> None:
-    """Sign in, look at the violations, keep the picture."""
+def main(url: str, password: str, picture: str, word: str) -> None:
+    """Sign in, wait for a violation to appear, keep the picture."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     assert program and driver, "chromium is missing: apt-get install chromium chromium-driver"
     options = ChromeOptions()
@@ -30,6 +33,12 @@ def main(url: str, password: str, picture: str) -> None:
         WebDriverWait(chrome, 10, 0.05).until(
             lambda d: "Fleet" in [h.text for h in d.find_elements(By.TAG_NAME, "h1")]
         )
+        print("open", flush=True)
+        swapped = [StaleElementReferenceException]
+        WebDriverWait(chrome, 60, 0.02, swapped).until(
+            lambda d: word in d.find_element(By.ID, "latest").text
+        )
+        print(time.time(), flush=True)
         chrome.get(f"{url}/violations")
         assert chrome.save_screenshot(picture)
         print(chrome.find_element(By.TAG_NAME, "body").text)
@@ -38,4 +47,4 @@ def main(url: str, password: str, picture: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
@@ -19,7 +19,6 @@ from tests.lab.trials import Trials
 from tests.uplink.station import ROOT, Station
 
 PASSWORD = "correct horse battery staple"
-GOAL_SECONDS = 2.0
 
 
 class LabStation(Station):
@@ -76,7 +75,7 @@ def collector(host: LabHost, folder: Path) -> Iterator[LabStation]:
         process.wait()
 
 
-def test_a_violation_is_at_the_collector_within_two_seconds(
+def test_a_violation_appears_on_the_page(
     host: LabHost,
     make_agent: Callable[..., LabAgent],
     bad: BuiltImage,
@@ -86,19 +85,20 @@ def test_a_violation_is_at_the_collector_within_two_seconds(
         settings = {"url": station.url, "enrolment_secret": station.secret()}
         agent = make_agent(collector=settings)
         agent.until(lambda: _kinds(station) >= {"notice"}, "the agent's first report")
-        trials = Trials(host, agent, tmp_path)
-        trial = trials.run(bad)
-        killed = trials.never_ran(trial)
-        agent.until(lambda: killed["id"] in _received(station), "the violation")
-        at = datetime.fromisoformat(killed["at"]).timestamp()
-        seconds = _received(station)[killed["id"]] - at
-        print(f"from the kill's decision to the collector's commit: {seconds * 1000:.0f} ms")
-        assert seconds < GOAL_SECONDS
         agent.until(lambda: bool(_states(station)), "the heartbeat", 30.0)
         assert _states(station) == [("enforce",)]
+        trials = Trials(host, agent, tmp_path)
+        with browser(host, station, bad.repository) as page:
+            assert page.readline() == b"open\n"
+            killed = trials.never_ran(trials.run(bad))
+            seen = float(page.readline())
+            text = page.read().decode()
+        agent.until(lambda: killed["id"] in _received(station), "the violation")
+        at = datetime.fromisoformat(killed["at"]).timestamp()
+        committed = _received(station)[killed["id"]] - at
+        print(f"after the decision: {committed:.3f} s committed, {seen - at:.3f} s on the page")
+        assert host.name in text and bad.repository in text
         assert agent.status()["uplink"]["error"] == ""
-        page = _page(station.folder, host, station)
-        assert host.name in page and bad.repository in page, page
 
 
 def _kinds(station: Station) -> set[object]:
@@ -115,15 +115,22 @@ def _states(station: Station) -> list[tuple[object, ...]]:
     return station.rows("SELECT mode FROM hosts WHERE mode != ''")
 
 
-def _page(folder: Path, host: LabHost, station: Station) -> str:
-    """The violations as a person sees them, in a browser inside the host's namespace."""
-    place = Path(os.environ.get("DOCKWARDEN_SCREENSHOTS", folder))
+@contextmanager
+def browser(host: LabHost, station: Station, word: str) -> Iterator[IO[bytes]]:
+    """Somebody who looks at the page, in the host's namespace; see tests/lab/page.py."""
+    place = Path(os.environ.get("DOCKWARDEN_SCREENSHOTS", station.folder))
     place.mkdir(parents=True, exist_ok=True)
     picture = place / "a-kill-on-the-page.png"
-    done = host.run(
-        [sys.executable, "-m", "tests.lab.page", station.url, PASSWORD, str(picture)],
-        environment={"PYTHONPATH": str(ROOT), "HOME": str(folder)},
-        check=True,
+    process = host.popen(
+        [sys.executable, "-m", "tests.lab.page", station.url, PASSWORD, str(picture), word],
+        environment={"PYTHONPATH": str(ROOT), "HOME": str(station.folder)},
+        stdout=subprocess.PIPE,
     )
-    assert picture.stat().st_size > 1000
-    return done.stdout
+    try:
+        assert process.stdout
+        yield process.stdout
+        assert process.wait(30) == 0
+        assert picture.stat().st_size > 1000
+    finally:
+        process.kill()
+        process.wait()
