@@ -56,7 +56,11 @@ class Stage:
 
     def command(self, typed: str) -> None:
         """What a person types."""
-        self._line(_INDENT + self._paint(f"$ {typed}", CYAN))
+        room = self._width - len(_INDENT) - 6
+        lines = textwrap.wrap(typed, room, break_long_words=False, break_on_hyphens=False)
+        for number, line in enumerate(lines or [""], 1):
+            start, end = ("$ " if number == 1 else "    "), (" \\" if number < len(lines) else "")
+            self._line(_INDENT + self._paint(f"{start}{line}{end}", CYAN))
 
     def answer(self, text: str) -> None:
         """What a command printed: prose is wrapped under its own label, tables are left whole."""
