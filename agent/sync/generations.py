@@ -41,6 +41,7 @@ class Generations:
         if staging.exists():
             shutil.rmtree(staging)
         remove_leftovers(self.directory)
+        self._prune()
         make_directory(staging / METADATA)
         make_directory(staging / PAYLOAD)
         if self.in_force and (self.in_force / METADATA).is_dir():
@@ -68,7 +69,11 @@ class Generations:
         return number
 
     def _prune(self) -> None:
-        numbers = sorted(self._numbers())
+        """Keep the last three up to the one in force.
+
+        One above it holds its number, which must not be given out again, until the next switch.
+        """
+        numbers = sorted(number for number in self._numbers() if number <= self.current)
         for number in numbers[:-KEPT]:
             shutil.rmtree(self.directory / str(number), ignore_errors=True)  # tried again next time
 

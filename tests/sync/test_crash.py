@@ -91,7 +91,9 @@ class Town:
         self.check(sync(self.request))
         assert self.in_force == len(self.states) - 1
         host = self.directory / "host"
-        assert len([entry for entry in host.iterdir() if entry.name.isdigit()]) <= 3
+        numbers = [int(entry.name) for entry in host.iterdir() if entry.name.isdigit()]
+        in_force = Enforced.of(host).generation
+        assert len([number for number in numbers if number <= in_force]) <= 3
         assert not list(host.glob(".*.new")) + list(host.glob(".staging"))
 
 
