@@ -49,6 +49,19 @@ def test_what_a_killed_sync_left_is_swept_and_its_number_not_used_again(tmp_path
     assert current_generation(tmp_path) == 3
 
 
+def test_what_a_killed_prune_left_goes_with_the_next_sync(tmp_path: Path) -> None:
+    for i in range(4):
+        make(tmp_path, f"{i}")
+    (tmp_path / "1").mkdir()  # it was to go after the switch to 4
+    generations = Generations(tmp_path)
+    generations.discard(generations.stage())
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.name.isdigit()) == [
+        "2",
+        "3",
+        "4",
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "7\n", "x", "\xff", "-1", "../1"])
 def test_a_spoilt_pointer_means_that_none_is_in_force(tmp_path: Path, text: str) -> None:
     make(tmp_path, "one")
