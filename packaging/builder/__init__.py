@@ -1,0 +1,1 @@
+"""Builds the packages; knows nothing of what the programs do."""

@@ -1,0 +1,1 @@
+"""The packages: what is in them here, and how they live on booted machines."""
