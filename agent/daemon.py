@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import __version__, lists, outlets, wiring
+from agent import __version__, exporter_wiring, list_wiring, wiring
 from agent.adapters.bookmark_file import BookmarkFile
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
@@ -25,19 +25,19 @@ from agent.adapters.systemd_notify import SystemdNotify
 from agent.config import Config
 from agent.config.handover import from_descriptor
 from agent.config.values import ExplainAccess
-from agent.control.answers import Answers, Memory
-from agent.control.compose import Composer
 from agent.control.connection import Connection
+from agent.control.control_api import ControlApi
+from agent.control.egress_denials import EgressDenials
 from agent.control.enforce import Enforcer
+from agent.control.finding_counters import FindingCounters
+from agent.control.finding_factory import FindingFactory
 from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
 from agent.control.loop import Loop
-from agent.control.metrics import Snapshot, exposition
-from agent.control.publish import Measurer
-from agent.control.record import Kept
-from agent.control.sweep import Sweeper
-from agent.control.tally import Tally
-from agent.control.turned_away import TurnedAway
-from agent.control.verbs import Verbs
+from agent.control.metrics_publisher import Measurer
+from agent.control.metrics_text import Snapshot, exposition
+from agent.control.recorder import Kept
+from agent.control.rescan import Rescanner
+from agent.control.status_view import Memory, StatusView
 from agent.domain.decision import in_force
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
@@ -46,9 +46,9 @@ from agent.domain.lockdown import Disturbance, Refusal
 from agent.domain.nearest import last_part, next_step
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable
-from agent.lockdown import lockdown
+from agent.lockdown_wiring import lockdown
 from agent.log import Level, get_logger, use
-from agent.ports import STREAM, Birth, EngineInfo, GateState, Settled
+from agent.ports import STREAM, CgroupCreated, EngineInfo, GateState, HoldEnded
 from agent.reports import reports
 
 log = get_logger(__name__)
@@ -59,7 +59,7 @@ WORKERS = 8
 LOOKERS = 4
 FIRST_SECONDS = 2.0  # how long the start waits for the engine
 USUAL_ROOT = "/var/lib/docker"  # dockerd's default
-OUTLET_SECONDS = 2.0  # how long the end waits for each remote sink
+EXPORTER_SECONDS = 2.0  # how long the end waits for each remote sink
 SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
@@ -98,42 +98,46 @@ class Daemon:
         root = info.root_dir if info else self._known_root()
         self.policy = wiring.policy(config)
         self.reports = reports(config, self.loop, self.policy.host)
-        self.outlets = outlets.outlets(config, now=self.clock.now, crashed=self.loop.crash)
-        self.tally = Tally()
+        self.exporters = exporter_wiring.exporters(
+            config, now=self.clock.now, crashed=self.loop.crash
+        )
+        self.counters = FindingCounters()
         self.recorder = wiring.recorder(
             config,
-            beside=[self.tally, *self.outlets],
+            beside=[self.counters, *self.exporters],
             complete=self._with_next_step,
             kept=self.loop.post,
             crashed=self.loop.crash,
             spool=self.reports.sink() if self.reports else None,
         )
-        composer = Composer(self.policy, self.clock, self._new_id)
-        tools = wiring.tools(
+        finding_factory = FindingFactory(self.policy, self.clock, self._new_id)
+        services = wiring.services(
             config,
             self.engine,
             self.loop,
             engine_root=root,
             cgroup_version=info.cgroup_version if info else "",
-            composer=composer,
+            finding_factory=finding_factory,
             emit=self._emit,
         )
-        self.enforcer = Enforcer(self.policy, tools, wiring.brake(config))
-        self.sweeper = Sweeper(self.enforcer, watched_since=_instant(since_ns))
-        self._repository = repository = lists.repository(config)
-        self.lists = lists.list_keeper(config, repository, self.enforcer, self.sweeper)
-        self.syncer = lists.syncer(config, repository, self.lists, self.enforcer, self.sweeper)
-        self.glass = lists.break_glass(config, self.enforcer, self.sweeper)
+        self.enforcer = Enforcer(self.policy, services, wiring.circuit_breaker(config))
+        self.rescanner = Rescanner(self.enforcer, watched_since=_instant(since_ns))
+        self._repository = repository = list_wiring.repository(config)
+        self.lists = list_wiring.list_keeper(config, repository, self.enforcer, self.rescanner)
+        self.syncer = list_wiring.syncer(
+            config, repository, self.lists, self.enforcer, self.rescanner
+        )
+        self.break_glass = list_wiring.break_glass(config, self.enforcer, self.rescanner)
         self.connection = Connection(
-            self.enforcer, self.sweeper, ask=self.engine.info, root=root, moved=self._keep_root
+            self.enforcer, self.rescanner, ask=self.engine.info, root=root, moved=self._keep_root
         )
         self.memory = Memory()
         self.lockdown = lockdown(config, self.loop.post, crashed=self.loop.crash)
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
-        self.turned_away = TurnedAway(self.clock, composer, self._emit)
-        self.neighbours = wiring.neighbours(config, tools)
+        self.egress_denials = EgressDenials(self.clock, finding_factory, self._emit)
+        self.foreign_engines = wiring.foreign_engines(config, services)
         self.measurer = Measurer(
-            outlets.publishers(config),
+            exporter_wiring.publishers(config),
             self._measure,
             seconds=config.metrics.seconds,
             work=self.loop,
@@ -145,13 +149,13 @@ class Daemon:
             since_ns=None if since_ns is None else since_ns + 1,
             crashed=self.loop.crash,
         )
-        self.answers = self._answers()
+        self.status_view = self._status_view()
         if self.reports is not None:
             self.reports.attach(
-                composer,
+                finding_factory,
                 self._emit,
-                status=self.answers.told,
-                cases=lambda: list(self.enforcer.book.cases.values()),
+                status=self.status_view.for_collector,
+                entries=lambda: list(self.enforcer.table.entries.values()),
             )
 
     def _engine_info(self) -> EngineInfo | None:
@@ -183,24 +187,26 @@ class Daemon:
         """Run until SIGTERM or SIGINT; raises what a thread died of."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.loop.stop())
-        gate = self.enforcer.tools.gate
+        gate = self.enforcer.services.gate
         self.recorder.start()
         if self.reports is not None:
             self.reports.start()
         self.lists.load_first()
         if self.syncer is not None:
             self.syncer.start()
-        self.glass.start()
+        self.break_glass.start()
         gate.start()
         self._follower.start()
         watcher = FileWatcher(lambda error: log.warning("file_watch.failed", error=str(error)))
-        watcher.watch(lists.watched(self.config), lambda _: self.loop.call(self._list_changed))
+        watcher.watch(
+            list_wiring.watched(self.config), lambda _: self.loop.call(self._list_changed)
+        )
         self.lockdown.start()
         for layer in self.lockdown.layers:
             watcher.watch(layer.watched(), self._look_at(layer.name))
         servers = self._serve()
         summary = f"dockwarden {__version__} started in {self.policy.mode} mode."
-        self._emit(self.enforcer.tools.composer.notice("agent.started", summary))
+        self._emit(self.enforcer.services.finding_factory.notice("agent.started", summary))
         self.systemd.ready(f"{self.policy.mode} mode")
         try:
             self.loop.run()
@@ -217,8 +223,8 @@ class Daemon:
             if self._repository is not None:
                 self._repository.close()  # else its worker would be waited for at the exit
             self.recorder.close()
-            for outlet in self.outlets:
-                outlet.close(OUTLET_SECONDS)
+            for exporter in self.exporters:
+                exporter.close(EXPORTER_SECONDS)
             self.measurer.end()
             if self.reports is not None:
                 self.reports.close()
@@ -236,37 +242,41 @@ class Daemon:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
     def _measure(self, up: bool) -> str:
-        states = [outlet.state() for outlet in self.outlets]
+        states = [exporter.state() for exporter in self.exporters]
         now = self.clock.now()
-        return exposition(Snapshot(self.answers.status(), self.tally.copy(), states, now, up))
+        return exposition(
+            Snapshot(self.status_view.status(), self.counters.copy(), states, now, up)
+        )
 
-    def _answers(self) -> Answers:
-        return Answers(
+    def _status_view(self) -> StatusView:
+        return StatusView(
             self.enforcer,
             self.lists,
-            self.sweeper,
+            self.rescanner,
             self.connection,
             self.recorder,
             self.reconciler,
             self.memory,
             self.clock.now(),
             self.syncer,
-            self.glass,
+            self.break_glass,
             self.reports,
-            outlets=self.outlets,
+            exporters=self.exporters,
         )
 
     def _serve(self) -> list[ControlServer]:
         """The control sockets; the agent works without them."""
         control = self.config.control
-        verbs = Verbs(self.answers, self.loop)
-        servers = [ControlServer(control.socket, verbs.for_root(), 0o600)]
+        control_api = ControlApi(self.status_view, self.loop)
+        servers = [ControlServer(control.socket, control_api.for_root(), 0o600)]
         access = control.explain_access
         if access is not ExplainAccess.ROOT:
             everyone = access is ExplainAccess.EVERYONE
             group = None if everyone else control.explain_group
             mode = 0o666 if everyone else 0o660
-            servers.append(ControlServer(control.explain_socket, verbs.for_everyone(), mode, group))
+            servers.append(
+                ControlServer(control.explain_socket, control_api.for_everyone(), mode, group)
+            )
         for server in list(servers):
             try:
                 server.start()
@@ -280,16 +290,16 @@ class Daemon:
             case EventsArrived(events):
                 for event in events:
                     if event.type == STREAM:
-                        self.sweeper.sweep(f"stream {event.action}")
+                        self.rescanner.rescan(f"stream {event.action}")
                     else:
                         self.enforcer.on_event(event)
                 self._last_event_ns = events[-1].time_ns
-            case Birth():
-                self.enforcer.gatehouse.on_birth(message)
-            case Settled():
-                self.enforcer.gatehouse.on_settled(message)
+            case CgroupCreated():
+                self.enforcer.gate_handler.on_cgroup_created(message)
+            case HoldEnded():
+                self.enforcer.gate_handler.on_hold_ended(message)
             case GateState():
-                self.enforcer.gatehouse.on_gate_state(message)
+                self.enforcer.gate_handler.on_gate_state(message)
             case Kept(findings):
                 self._unkept -= len(findings)
                 for finding in findings:
@@ -302,26 +312,26 @@ class Daemon:
             case StreamDown(reason):
                 self.connection.down(reason)
             case Refusal():
-                self.turned_away.refused(message)
+                self.egress_denials.refused(message)
             case Disturbance(culprit):
                 self.reconciler.disturbed("firewall", culprit)
 
     def _tick(self) -> None:
-        self.enforcer.judge.retry_due()
-        self.sweeper.tick()
+        self.enforcer.evaluator.retry_due()
+        self.rescanner.tick()
         self.lists.tick()
         if self.syncer is not None:
             self.syncer.tick()
-        self.glass.tick()
+        self.break_glass.tick()
         self.reconciler.tick()
         if self.reports is not None:
             self.reports.tick()
-        self.turned_away.tick()
-        self.neighbours.tick()
+        self.egress_denials.tick()
+        self.foreign_engines.tick()
         self.measurer.tick()
         if abs(self.clock.asleep() - self._asleep) > SUSPENDED_SECONDS:
             self._asleep = self.clock.asleep()
-            self.sweeper.sweep("the machine slept")
+            self.rescanner.rescan("the machine slept")
         if self._last_event_ns is not None and self._unkept == 0 and self.enforcer.idle:
             self._bookmark.write(self._last_event_ns)
             self._last_event_ns = None
@@ -348,7 +358,7 @@ class Daemon:
         """Runs on the recorder's thread: a long list takes a while to search."""
         if finding.container is None or finding.kind is not Kind.VIOLATION:
             return finding
-        trusted = self.enforcer.judge.trusted
+        trusted = self.enforcer.evaluator.trusted
         if trusted is None:
             return finding
         step = next_step(

@@ -13,11 +13,11 @@ from agent.adapters.own_processes import OwnProcesses
 from agent.adapters.spool import SqliteSpool
 from agent.adapters.uplink_helper import Uplink, UplinkState
 from agent.config import Config
-from agent.control.case import Case
-from agent.control.compose import Composer
+from agent.control.finding_factory import FindingFactory
 from agent.control.loop import Loop
 from agent.control.reporting import Host, Reporting
 from agent.control.spooling import SpooledFindings
+from agent.control.tracked_container import TrackedContainer
 from agent.domain.finding import Finding, Kind
 from agent.errors import SinkFailed
 from agent.log import get_logger
@@ -74,14 +74,14 @@ class Reports:
 
     def attach(
         self,
-        composer: Composer,
+        finding_factory: FindingFactory,
         emit: Callable[[Finding], None],
         *,
         status: Callable[[], Mapping[str, Any]],
-        cases: Callable[[], Sequence[Case]],
+        entries: Callable[[], Sequence[TrackedContainer]],
     ) -> None:
         """Who is asked how the host is, and who hears of the uplink itself."""
-        self._composer, self._emit = composer, emit
+        self._finding_factory, self._emit = finding_factory, emit
         self._reporting = Reporting(
             self._host,
             self.spool,
@@ -90,7 +90,7 @@ class Reports:
             clock=self._clock,
             random=self._random,
             status=status,
-            cases=cases,
+            entries=entries,
             wake=self.uplink.wake,
         )
 
@@ -151,7 +151,7 @@ class Reports:
 
     def _say(self, event: str, summary: str, kind: Kind, **details: str) -> None:
         if self._reporting is not None:
-            self._emit(self._composer.notice(event, summary, kind=kind, **details))
+            self._emit(self._finding_factory.notice(event, summary, kind=kind, **details))
 
     def _waiting(self) -> bool:
         try:

@@ -14,21 +14,21 @@ from agent.adapters.journal import JournalFindings
 from agent.adapters.processes import other_engines
 from agent.config import Config
 from agent.config.values import Journal
-from agent.control.acts import Acts
-from agent.control.brake import Brake, BrakeLimits
-from agent.control.compose import Composer
-from agent.control.enforce import Enforcer, Tools
+from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
+from agent.control.container_actions import ContainerActions
+from agent.control.enforce import Enforcer, Services
+from agent.control.finding_factory import FindingFactory
+from agent.control.foreign_engines import ForeignEngines
 from agent.control.layer_state import FightLimits
 from agent.control.loop import Loop
-from agent.control.neighbours import Neighbours
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
-from agent.control.record import Kept, Recorder
+from agent.control.recorder import Kept, Recorder
 from agent.control.spooling import AllSinks
 from agent.domain.finding import Finding
-from agent.domain.verdict import Mode, Net
-from agent.lockdown import Lockdown
-from agent.ports import Engine, FindingSink, Ruling
+from agent.domain.verdict import EnforcementPoint, Mode
+from agent.lockdown_wiring import Lockdown
+from agent.ports import Engine, FindingSink, GateDecision
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
@@ -41,23 +41,23 @@ def policy(config: Config) -> Policy:
     return Policy(
         mode=config.agent.mode,
         table=config.table,
-        nets=enforcement.nets,
+        enforcement_points=enforcement.enforcement_points,
         exemptions=enforcement.exemptions,
         allow_derived=config.allow_derived,
         build_steps=enforcement.build_steps,
         keep_refused=enforcement.keep_refused,
         keep_killed=enforcement.keep_killed,
         stop_timeout=enforcement.stop_timeout_seconds,
-        sweep_seconds=enforcement.sweep_seconds,
+        rescan_seconds=enforcement.rescan_seconds,
         host=config.agent.host_name or socket.gethostname(),
         contact=config.agent.contact,
     )
 
 
-def brake(config: Config) -> Brake:
-    """The kill-rate brake."""
-    limits = config.brake
-    return Brake(BrakeLimits(limits.kills, limits.seconds, limits.share))
+def circuit_breaker(config: Config) -> CircuitBreaker:
+    """The circuit breaker."""
+    limits = config.circuit_breaker
+    return CircuitBreaker(CircuitBreakerLimits(limits.kills, limits.seconds, limits.share))
 
 
 def recorder(
@@ -83,16 +83,16 @@ def recorder(
     )
 
 
-def tools(
+def services(
     config: Config,
     engine: Engine,
     loop: Loop,
     *,
     engine_root: str,
     cgroup_version: str,
-    composer: Composer,
+    finding_factory: FindingFactory,
     emit: Callable[[Finding], None],
-) -> Tools:
+) -> Services:
     """Everything the enforcement loop acts through; the gate is not started yet."""
     clock = SystemClock()
     processes = CgroupProcesses(cgroup_version, roots=config.gate.roots)
@@ -100,9 +100,9 @@ def tools(
     gate = CgroupGate(
         loop.post,
         roots=config.gate.roots,
-        freeze=enforcing and Net.GATE in config.enforcement.nets,
+        freeze=enforcing and EnforcementPoint.GATE in config.enforcement.enforcement_points,
         hold_seconds=config.gate.hold_seconds,
-        on_timeout=Ruling(config.gate.on_timeout),
+        on_timeout=GateDecision(config.gate.on_timeout),
         engine_root=engine_root,
         cgroup_version=cgroup_version,
         build_steps=config.enforcement.build_steps,
@@ -112,13 +112,13 @@ def tools(
         max_files=EVIDENCE_FILES,
         max_bytes=EVIDENCE_BYTES,
     )
-    acts = Acts(engine, processes, evidence, clock, config.allow_derived)
-    return Tools(acts, gate, processes, loop, clock, composer, emit)
+    actions = ContainerActions(engine, processes, evidence, clock, config.allow_derived)
+    return Services(actions, gate, processes, loop, clock, finding_factory, emit)
 
 
 def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconciler:
     """What keeps the lockdown's layers; mends in enforce mode only."""
-    settings, parts = config.lockdown, enforcer.tools
+    settings, parts = config.lockdown, enforcer.services
     return Reconciler(
         built.layers,
         mend=config.agent.mode is Mode.ENFORCE,
@@ -126,19 +126,19 @@ def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconcile
         period=settings.check_seconds,
         work=parts.work,
         clock=parts.clock,
-        composer=parts.composer,
+        finding_factory=parts.finding_factory,
         emit=parts.emit,
         healing=built.healing,
     )
 
 
-def neighbours(config: Config, parts: Tools) -> Neighbours:
+def foreign_engines(config: Config, parts: Services) -> ForeignEngines:
     """What looks for other engines on the host."""
     guarded = RunningEngine(config.engine.socket)
-    return Neighbours(
+    return ForeignEngines(
         lambda: other_engines(guarded.pid()),
         work=parts.work,
         clock=parts.clock,
-        composer=parts.composer,
+        finding_factory=parts.finding_factory,
         emit=parts.emit,
     )

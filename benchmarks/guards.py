@@ -11,7 +11,7 @@ from benchmarks.arena import Arena
 from tests.lab.agent import ROOT
 from tests.lab.errors import LabError
 
-DOCKWARDEN, THIRD_NET = "dockwarden", "third-net"
+DOCKWARDEN, START_POINT = "dockwarden", "start-point"
 RAW, DOCKER_PY, SHELL = "raw-limit", "docker-py-script", "shell-loop"
 
 SHELL_LOOP = (
@@ -19,7 +19,7 @@ SHELL_LOOP = (
     "while read -r id; do docker kill $id; done"
 )
 AGENT, BASELINE = "agent", "baseline"  # the cgroups below the host's in which they sit
-_ALL_NETS = ("create", "gate", "start")
+_ALL_POINTS = ("create", "gate", "start")
 
 
 class Guard(Protocol):
@@ -35,15 +35,15 @@ class Guard(Protocol):
 
 
 class Dockwarden:
-    """The agent in enforce mode, with these nets."""
+    """The agent in enforce mode, with these enforcement points."""
 
-    def __init__(self, arena: Arena, nets: Sequence[str] = _ALL_NETS) -> None:
+    def __init__(self, arena: Arena, enforcement_points: Sequence[str] = _ALL_POINTS) -> None:
         self._agent = arena.agent
-        self._nets = nets
+        self._nets = enforcement_points
 
     def start(self) -> None:
         """Start it and wait until it stands."""
-        self._agent.configure(enforcement={"nets": list(self._nets)})
+        self._agent.configure(enforcement={"enforcement_points": list(self._nets)})
         self._agent.start()
 
     def stop(self) -> None:
@@ -101,7 +101,7 @@ def raw_limit(arena: Arena) -> Program:
 
 GUARDS: Mapping[str, Callable[[Arena], Guard]] = {
     DOCKWARDEN: Dockwarden,
-    THIRD_NET: lambda arena: Dockwarden(arena, nets=("start",)),
+    START_POINT: lambda arena: Dockwarden(arena, enforcement_points=("start",)),
     RAW: raw_limit,
     DOCKER_PY: docker_py_script,
     SHELL: lambda arena: Program(arena, ["sh", "-c", SHELL_LOOP], says=False),

@@ -48,8 +48,8 @@ def _compared(found: dict[str, Figure]) -> dict[str, Figure]:
     script = found[f"{guards.DOCKER_PY}/ran"]
     ours = found[f"{guards.DOCKWARDEN}/ran"]
     found[f"{guards.DOCKWARDEN}/ran"] = Figure(ours.value, ours.unit, ours.goal, script.value)
-    third, raw = (found.get(f"{guard}/alive_p50") for guard in (guards.THIRD_NET, guards.RAW))
+    third, raw = (found.get(f"{guard}/alive_p50") for guard in (guards.START_POINT, guards.RAW))
     if third and raw and raw.value:
         ratio = third.value / raw.value
-        found[f"{guards.THIRD_NET}/ratio"] = Figure(ratio, "x raw limit", "<= 1.5", 1.0)
+        found[f"{guards.START_POINT}/ratio"] = Figure(ratio, "x raw limit", "<= 1.5", 1.0)
     return found

@@ -18,7 +18,7 @@ from tests.lab.errors import LabError
 
 Say = Callable[[str], None]
 
-OWN = (guards.DOCKWARDEN, guards.THIRD_NET)
+OWN = (guards.DOCKWARDEN, guards.START_POINT)
 _WARM_UPS = 3
 _SETTLES_S = 0.3  # after a start-up nothing else happens for so long
 _REPORTED_WITHIN_S = 20.0

@@ -20,7 +20,7 @@ import psutil
 
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.spool import SqliteSpool
-from agent.control.record import Kept, Recorder
+from agent.control.recorder import Kept, Recorder
 from agent.control.spooling import AllSinks, SpooledFindings
 from agent.domain.ids import new_id
 from agent.uplink import identity

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.figures import Figure, read
-from benchmarks.guards import DOCKWARDEN, GUARDS, THIRD_NET
+from benchmarks.guards import DOCKWARDEN, GUARDS, START_POINT
 
 Figures = Mapping[str, Figure]
 
-_KILLS = ("host", "started by", *GUARDS, "third net / raw limit")
+_KILLS = ("host", "started by", *GUARDS, "start point / raw limit")
 _WORDS = ("host", "started by", "unreported", "ran, reported as 0", "ran_ms less the probe's")
 _RUNS = (
     "host",
@@ -43,7 +43,7 @@ def markdown(figures: Figures) -> str:
 
 def _kills(figures: Figures, host: str, way: str) -> list[str]:
     cells = [_cell(figures, f"{host}/{way}/{guard}") for guard in GUARDS]
-    ratio = figures.get(f"{host}/{way}/{THIRD_NET}/ratio")
+    ratio = figures.get(f"{host}/{way}/{START_POINT}/ratio")
     return [host, way.replace("/", ", "), *cells, f"{ratio.value:.2f}" if ratio else ""]
 
 
@@ -59,10 +59,10 @@ def _cell(figures: Figures, prefix: str) -> str:
 
 def _words(figures: Figures, host: str, way: str) -> list[str]:
     counts = [
-        sum(figures[f"{host}/{way}/{guard}/{what}"].value for guard in (DOCKWARDEN, THIRD_NET))
+        sum(figures[f"{host}/{way}/{guard}/{what}"].value for guard in (DOCKWARDEN, START_POINT))
         for what in ("unreported", "belittled")
     ]
-    off = figures.get(f"{host}/{way}/{THIRD_NET}/ran_ms_off")
+    off = figures.get(f"{host}/{way}/{START_POINT}/ran_ms_off")
     apart = f"{off.value:+.1f} ms" if off else ""
     return [host, way.replace("/", ", "), *(f"{count:.0f}" for count in counts), apart]
 

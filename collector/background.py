@@ -20,7 +20,7 @@ from collector.store.database import Database
 from collector.store.retention import Retention, prune
 from collector.store.silence import Alert
 
-SWEEP_SECONDS = 15.0
+RESCAN_SECONDS = 15.0
 _HOURLY_SECONDS = 3600.0
 _WEBHOOK_SECONDS = 10.0
 _log = logging.getLogger("dockwarden.collector")
@@ -53,7 +53,7 @@ class Background:
     async def _run(self) -> None:
         while True:
             await asyncio.to_thread(self.turn)
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(RESCAN_SECONDS)
 
     def turn(self) -> None:
         """One round; a database that does not answer is logged and tried again."""

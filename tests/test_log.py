@@ -57,14 +57,14 @@ def test_two_values_never_read_the_same(one: str, other: str) -> None:
 def test_the_journal_gets_fields(tmp_path: Path) -> None:
     daemon = FakeJournald(tmp_path / "journal")
     use(JournalWriter(Journal(daemon.path)))
-    log.error("sweep.failed", container="a\nPRIORITY=0", error=OSError("no"), message="mine")
+    log.error("rescan.failed", container="a\nPRIORITY=0", error=OSError("no"), message="mine")
     (entry,) = daemon.entries()
     assert entry == {
-        "MESSAGE": r'sweep.failed container="a\nPRIORITY=0" error=no message=mine',
+        "MESSAGE": r'rescan.failed container="a\nPRIORITY=0" error=no message=mine',
         "PRIORITY": "3",
         "SYSLOG_IDENTIFIER": "dockwarden",
         "LOGGER": "agent.test",
-        "DOCKWARDEN_EVENT": "sweep.failed",
+        "DOCKWARDEN_EVENT": "rescan.failed",
         "DOCKWARDEN_CONTAINER": r"a\nPRIORITY=0",
         "DOCKWARDEN_ERROR": "no",
         "DOCKWARDEN_MESSAGE": "mine",

@@ -1,1 +1,1 @@
-"""One module a neighbour of the outside world; adapters do not know each other."""
+"""One module for each part of the outside world; adapters do not know each other."""

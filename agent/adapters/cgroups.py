@@ -1,4 +1,4 @@
-"""The third net: kills a container through its cgroup, past the engine; knows no Docker API."""
+"""The start point: kills a container through its cgroup, past the engine; knows no Docker API."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

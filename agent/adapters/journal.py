@@ -117,7 +117,7 @@ def _of_verdict(finding: Finding) -> Iterator[tuple[str, object]]:
         yield "DOCKWARDEN_SCOPE", decision.scope
     if (outcome := finding.outcome) is not None:
         yield "DOCKWARDEN_ACTION", outcome.action
-        yield "DOCKWARDEN_NET", outcome.net
+        yield "DOCKWARDEN_ENFORCEMENT_POINT", outcome.enforcement_point
         yield "DOCKWARDEN_RAN_MS", outcome.ran_ms
         yield "DOCKWARDEN_TOOK_MS", outcome.took_ms
         yield "DOCKWARDEN_ERROR", outcome.error

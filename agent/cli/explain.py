@@ -123,7 +123,7 @@ def _answer(record: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": decision.get("verdict"),
         "reason": record.get("summary") if refused else decision.get("reason"),
         "action": "refuse" if refused else outcome.get("action"),
-        "net": outcome.get("net"),
+        "enforcement_point": outcome.get("enforcement_point"),
         "ran_ms": outcome.get("ran_ms"),
         "at": record.get("at"),
         "nearest": None,
@@ -142,7 +142,8 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     times = answer.get("count") or 1
     again = f" ({times} times so far)" if isinstance(times, int) and times > 1 else ""
     done = _done(told("action"), answer.get("ran_ms"))
-    net = f", caught by the {told('net')} net" if told("net") else ""
+    caught = told("enforcement_point")
+    caught = f", caught at enforcement point {caught}" if caught else ""
     who = f"{cell(answer.get('name'))} ({told('id')[:12]})"
     return [
         ("address", told("name")) if told("action") == "refuse" else ("container", who),
@@ -151,7 +152,7 @@ def _facts(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("reason", told("reason")),
         ("level", told("scope")),
         ("signed by", ", ".join(map(str, answer.get("signers") or ()))),
-        ("what was done", f"{done}{net}{again}" if done else ""),
+        ("what was done", f"{done}{caught}{again}" if done else ""),
         ("when", local_time(answer["at"]) if answer.get("at") else ""),
         ("nearest approved", _nearest(answer.get("nearest"))),
         ("next step", told("next_step")),

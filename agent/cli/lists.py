@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.control.freshness import Standing, TrustedTime, standing
+from agent.control.freshness import ListFreshness, TrustedTime, list_freshness
 
 if TYPE_CHECKING:
     from agent.config.values import Config
@@ -23,13 +23,13 @@ class HostList:
     trusted: "TrustedList"
     now: datetime
     answer: "Answer | None" = None
-    standing: Standing | None = None
+    list_freshness: ListFreshness | None = None
     signers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def closed(self) -> Standing | None:
+    def closed(self) -> ListFreshness | None:
         """Set while the list is too stale to approve anything."""
-        return self.standing if self.standing and self.standing.closes else None
+        return self.list_freshness if self.list_freshness and self.list_freshness.closes else None
 
     @property
     def scopes(self) -> "Sequence[ScopeReport]":
@@ -38,7 +38,7 @@ class HostList:
 
     def freshness(self) -> dict[str, Any]:
         """How fresh it is, as JSON."""
-        found, answer = self.standing, self.answer
+        found, answer = self.list_freshness, self.answer
         if found is None or answer is None:
             return {"freshness": "unsigned"}
         return {
@@ -58,7 +58,7 @@ def host_list(config: "Config", clock: "Clock") -> HostList:
         from agent.adapters.allowlist_file import FileAllowlist
 
         return HostList(FileAllowlist(config.allowlist.path).load(), clock.now())
-    from agent.lists import repository
+    from agent.list_wiring import repository
 
     signed = repository(config)
     assert signed is not None  # it is signed
@@ -70,4 +70,4 @@ def host_list(config: "Config", clock: "Clock") -> HostList:
     if answer is None:
         return HostList(trusted, now)
     signers = {scope.scope: scope.signers for scope in answer.scopes}
-    return HostList(trusted, now, answer, standing(answer, now), signers)
+    return HostList(trusted, now, answer, list_freshness(answer, now), signers)

@@ -13,7 +13,7 @@ from agent.domain.errors import DockwardenError
 
 if TYPE_CHECKING:
     from agent.domain.lockdown import Drift
-    from agent.lockdown import Lockdown
+    from agent.lockdown_wiring import Lockdown
     from agent.ports import Layer
 
 RESTORE_SECONDS = 60.0  # an engine's reload has to be seen, too
@@ -150,7 +150,7 @@ def _lockdown(config_file: Path | None) -> "Lockdown":
 
 def _built(config_file: Path | None, *, to_restore: bool = False) -> "Lockdown":
     from agent.config.load import load
-    from agent.lockdown import lockdown
+    from agent.lockdown_wiring import lockdown
 
     if os.geteuid() != 0:
         raise DockwardenError("the lockdown is root's", hint="run it with sudo")

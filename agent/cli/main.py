@@ -27,8 +27,8 @@ _COMMANDS = {
     "allowlist": "agent.cli.allowlist",
     "enrol": "agent.cli.enrol",
     "spool": "agent.cli.spool",
-    "brake": "agent.cli.brake",
-    "break-glass": "agent.cli.break_glass",
+    "circuit-breaker": "agent.cli.circuit_breaker_commands",
+    "break-glass": "agent.cli.break_glass_commands",
     "version": "agent.cli.version",
 }
 

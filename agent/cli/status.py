@@ -28,7 +28,7 @@ Answer = Mapping[str, Any]
 def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Show how the running agent is doing.
 
-    Its mode, engine, allowlist, gate, brake, lockdown and counts.
+    Its mode, engine, allowlist, gate, circuit breaker, lockdown and counts.
 
     Exits with 3 when the agent is degraded, and says why.
 
@@ -61,7 +61,7 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
         ("", _freshness(section(answer, "allowlist"))),
         ("", _last_sync(section(answer, "allowlist"))),
         ("gate", _gate(section(answer, "gate"))),
-        ("brake", _brake(section(answer, "brake"))),
+        ("circuit breaker", _circuit_breaker(section(answer, "circuit_breaker"))),
         ("break-glass", _break_glass(section(answer, "break_glass"))),
         *[("lockdown" if n == 0 else "", line) for n, line in enumerate(_lockdown(layers))],
         ("containers", _containers(section(answer, "containers"))),
@@ -107,26 +107,27 @@ def _last_sync(allowlist: Answer) -> str:
     return f"{text}; since then: {cell(error)}" if error else text
 
 
-def _break_glass(glass: Answer) -> str:
-    if not glass.get("active"):
+def _break_glass(break_glass: Answer) -> str:
+    if not break_glass.get("active"):
         return ""
     return (
-        f"IN FORCE until {local_time(glass.get('ends_at'))}, by {cell(glass.get('issued_by'))}:"
-        f" {cell(glass.get('reason'))}; nothing is killed, stopped or paused"
+        f"IN FORCE until {local_time(break_glass.get('ends_at'))},"
+        f" by {cell(break_glass.get('issued_by'))}:"
+        f" {cell(break_glass.get('reason'))}; nothing is killed, stopped or paused"
     )
 
 
 def _gate(gate: Answer) -> str:
-    if gate.get("standing"):
-        return "standing"
-    return f"not standing: {cell(gate.get('reason'))}"
+    if gate.get("working"):
+        return "working"
+    return f"not working: {cell(gate.get('reason'))}"
 
 
-def _brake(brake: Answer) -> str:
-    if not brake.get("on"):
-        return "off"
-    since = f" since {local_time(brake['since'])}" if brake.get("since") else ""
-    return f"ON{since}; once you know why: sudo dockwarden brake release"
+def _circuit_breaker(circuit_breaker: Answer) -> str:
+    if not circuit_breaker.get("open"):
+        return "closed"
+    since = f" since {local_time(circuit_breaker['since'])}" if circuit_breaker.get("since") else ""
+    return f"OPEN{since}; once you know why: sudo dockwarden circuit-breaker reset"
 
 
 def _lockdown(layers: Sequence[Answer]) -> list[str]:

@@ -71,7 +71,16 @@ def violations(
     if output == "json":
         emit_json(rows)
     elif rows:
-        headers = ("last", "times", "container", "image", "verdict", "action", "net", "ran")
+        headers = (
+            "last",
+            "times",
+            "container",
+            "image",
+            "verdict",
+            "action",
+            "enforcement_point",
+            "ran",
+        )
         emit_table(headers, [_shown(row) for row in rows])
     else:
         click.echo("No violations.")
@@ -117,7 +126,7 @@ def _row(record: Record, key: str) -> dict[str, Any]:
         "verdict": decision.get("verdict"),
         "reason": decision.get("reason"),
         "action": outcome.get("action"),
-        "net": outcome.get("net"),
+        "enforcement_point": outcome.get("enforcement_point"),
         "ran_ms": outcome.get("ran_ms"),
         "error": outcome.get("error"),
         "next_step": record.get("next_step"),
@@ -148,7 +157,7 @@ def _shown(row: Mapping[str, Any]) -> tuple[object, ...]:
         row["image"],
         row["verdict"],
         f"{row['action']} failed" if row["error"] else row["action"],
-        row["net"],
+        row["enforcement_point"],
         ran(row["ran_ms"]),
     )
 

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from agent.config.values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
 from agent.domain.digest import Digest
 from agent.domain.errors import InvalidDigest
-from agent.domain.verdict import Net
+from agent.domain.verdict import EnforcementPoint
 
 # sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)); `.new` is added to replace it.
 LONGEST_SOCKET_PATH = 103
@@ -98,10 +98,10 @@ def _instant(value: object) -> datetime:
     raise _wrong("is no point in time with a time zone")
 
 
-def _net(value: object) -> Net:
+def _enforcement_point(value: object) -> EnforcementPoint:
     if value in ("create", "gate", "start"):
-        return Net(value)
-    raise _wrong("is no net that can be switched")
+        return EnforcementPoint(value)
+    raise _wrong("is no enforcement point that can be switched")
 
 
 def _text(text: str) -> str:
@@ -212,7 +212,9 @@ Line = Annotated[str, AfterValidator(_line)]
 Text = Annotated[str, AfterValidator(_text)]
 ContentDigest = Annotated[Digest, BeforeValidator(_digest)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
-Nets = Annotated[frozenset[Annotated[Net, BeforeValidator(_net)]], Field(min_length=1)]
+EnforcementPoints = Annotated[
+    frozenset[Annotated[EnforcementPoint, BeforeValidator(_enforcement_point)]], Field(min_length=1)
+]
 Roots = Annotated[tuple[Path, ...], Field(min_length=1)]
 Paths = tuple[Path, ...]
 Mirror = Annotated[str, AfterValidator(_mirror)]

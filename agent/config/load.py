@@ -17,7 +17,7 @@ from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tab
 from agent.config.values import (
     AgentConfig,
     AllowlistConfig,
-    BrakeConfig,
+    CircuitBreakerConfig,
     CollectorConfig,
     Config,
     ControlConfig,
@@ -122,7 +122,7 @@ def _config(model: Tables) -> Config:
         allowlist=AllowlistConfig(**dict(model.allowlist)),
         enforcement=_enforcement(model.enforcement),
         gate=GateConfig(**dict(model.gate)),
-        brake=BrakeConfig(**dict(model.brake)),
+        circuit_breaker=CircuitBreakerConfig(**dict(model.circuit_breaker)),
         reports=ReportsConfig(**dict(model.reports)),
         collector=CollectorConfig(**dict(model.collector)),
         registry=RegistryConfig(**dict(model.registry)),

@@ -108,8 +108,9 @@ class ExemptionTable(Table):
 class EnforcementTable(Table):
     """`[enforcement]`"""
 
-    nets: grammar.Nets = _key(
-        _DEFAULT.enforcement.nets, 'a list of "create", "gate", "start" (at least one)'
+    enforcement_points: grammar.EnforcementPoints = _key(
+        _DEFAULT.enforcement.enforcement_points,
+        'a list of "create", "gate", "start" (at least one)',
     )
     stop_timeout_seconds: grammar.Seconds = _key(
         _DEFAULT.enforcement.stop_timeout_seconds, _SECONDS
@@ -118,7 +119,7 @@ class EnforcementTable(Table):
     keep_killed: grammar.Flag = _key(_DEFAULT.enforcement.keep_killed, "true or false")
     local_images: LocalImages = _key(_DEFAULT.enforcement.local_images, "one of deny, derived")
     build_steps: BuildSteps = _key(_DEFAULT.enforcement.build_steps, "one of deny, report, allow")
-    sweep_seconds: grammar.Seconds = _key(_DEFAULT.enforcement.sweep_seconds, _SECONDS)
+    rescan_seconds: grammar.Seconds = _key(_DEFAULT.enforcement.rescan_seconds, _SECONDS)
     actions: ActionsTable = Field(default_factory=ActionsTable)
     exemptions: tuple[ExemptionTable, ...] = ()
 
@@ -131,12 +132,12 @@ class GateTable(Table):
     on_timeout: OnTimeout = _key(_DEFAULT.gate.on_timeout, "one of thaw, kill")
 
 
-class BrakeTable(Table):
-    """`[brake]`"""
+class CircuitBreakerTable(Table):
+    """`[circuit_breaker]`"""
 
-    kills: grammar.Count = _key(_DEFAULT.brake.kills, "a whole number from 1")
-    seconds: grammar.Seconds = _key(_DEFAULT.brake.seconds, _SECONDS)
-    share: grammar.Share = _key(_DEFAULT.brake.share, "a share above 0, at most 1")
+    kills: grammar.Count = _key(_DEFAULT.circuit_breaker.kills, "a whole number from 1")
+    seconds: grammar.Seconds = _key(_DEFAULT.circuit_breaker.seconds, _SECONDS)
+    share: grammar.Share = _key(_DEFAULT.circuit_breaker.share, "a share above 0, at most 1")
 
 
 class ReportsTable(Table):
@@ -285,7 +286,7 @@ class Tables(BaseSettings):
     allowlist: AllowlistTable = Field(default_factory=AllowlistTable)
     enforcement: EnforcementTable = Field(default_factory=EnforcementTable)
     gate: GateTable = Field(default_factory=GateTable)
-    brake: BrakeTable = Field(default_factory=BrakeTable)
+    circuit_breaker: CircuitBreakerTable = Field(default_factory=CircuitBreakerTable)
     reports: ReportsTable = Field(default_factory=ReportsTable)
     collector: CollectorTable = Field(default_factory=CollectorTable)
     registry: RegistryTable = Field(default_factory=RegistryTable)

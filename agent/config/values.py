@@ -10,7 +10,14 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from agent.domain.allowlist import Exemption
-from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
+from agent.domain.verdict import (
+    DEFAULT_ENFORCE,
+    Action,
+    ActionTable,
+    EnforcementPoint,
+    Mode,
+    Verdict,
+)
 
 FILE_SCHEME = "file:"  # one JSON file, unsigned
 FOLDER_SCHEME = "folder:"  # a signed repository that was carried here
@@ -43,7 +50,7 @@ class BuildSteps(StrEnum):
 
 
 class OnTimeout(StrEnum):
-    """What becomes of a container held at the gate for which no ruling came in time."""
+    """What becomes of a container held at the gate for which no decision came in time."""
 
     THAW = "thaw"
     KILL = "kill"
@@ -121,23 +128,25 @@ class EnforcementConfig:
     """`[enforcement]`. `actions` holds one action for every verdict.
 
     `keep_refused` keeps containers that were refused before they ran, `keep_killed` those that
-    had run; `sweep_seconds` is how often all containers are judged again.
+    had run; `rescan_seconds` is how often all containers are judged again.
     """
 
-    nets: frozenset[Net] = frozenset({Net.CREATE, Net.GATE, Net.START})
+    enforcement_points: frozenset[EnforcementPoint] = frozenset(
+        {EnforcementPoint.CREATE, EnforcementPoint.GATE, EnforcementPoint.START}
+    )
     stop_timeout_seconds: float = 10.0
     keep_refused: bool = False
     keep_killed: bool = True
     local_images: LocalImages = LocalImages.DENY
     build_steps: BuildSteps = BuildSteps.DENY
-    sweep_seconds: float = 60.0
+    rescan_seconds: float = 60.0
     actions: Mapping[Verdict, Action] = field(default_factory=lambda: dict(DEFAULT_ENFORCE))
     exemptions: tuple[Exemption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """`[gate]`. `roots` are cgroup subtrees; `hold_seconds` the longest hold without a ruling."""
+    """`[gate]`. `roots` are cgroup subtrees; `hold_seconds` the longest hold without a decision."""
 
     roots: tuple[str, ...] = ("/",)
     hold_seconds: float = 10.0
@@ -145,8 +154,8 @@ class GateConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class BrakeConfig:
-    """`[brake]`. `share` is from 0 (exclusive) to 1."""
+class CircuitBreakerConfig:
+    """`[circuit_breaker]`. `share` is from 0 (exclusive) to 1."""
 
     kills: int = 10
     seconds: float = 60.0
@@ -306,7 +315,7 @@ class Config:
     allowlist: AllowlistConfig = field(default_factory=AllowlistConfig)
     enforcement: EnforcementConfig = field(default_factory=EnforcementConfig)
     gate: GateConfig = field(default_factory=GateConfig)
-    brake: BrakeConfig = field(default_factory=BrakeConfig)
+    circuit_breaker: CircuitBreakerConfig = field(default_factory=CircuitBreakerConfig)
     reports: ReportsConfig = field(default_factory=ReportsConfig)
     collector: CollectorConfig = field(default_factory=CollectorConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from agent.control.enforce import Enforcer
-from agent.control.sweep import Sweeper
+from agent.control.rescan import Rescanner
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.ports import EngineInfo
@@ -23,14 +23,14 @@ class Connection:
     def __init__(
         self,
         enforcer: Enforcer,
-        sweeper: Sweeper,
+        rescanner: Rescanner,
         *,
         ask: Callable[[], EngineInfo],
         root: str,
         moved: Callable[[str], None],
     ) -> None:
         self._enforcer = enforcer
-        self._sweeper = sweeper
+        self._rescanner = rescanner
         self._ask = ask
         self._root = root
         self._moved = moved
@@ -39,27 +39,32 @@ class Connection:
 
     def up(self) -> None:
         """Subscribed: whatever happened before has to be listed."""
-        composer, clock = self._enforcer.tools.composer, self._enforcer.tools.clock
+        finding_factory, clock = (
+            self._enforcer.services.finding_factory,
+            self._enforcer.services.clock,
+        )
         self._enforcer.watching_since_ns = int(clock.now().timestamp() * 1e6) * 1000
         if self.error:
-            self._enforcer.tools.emit(
-                composer.notice("engine.connected", "The engine's event stream is open.")
+            self._enforcer.services.emit(
+                finding_factory.notice("engine.connected", "The engine's event stream is open.")
             )
         self.error = ""
-        self._enforcer.tools.work.submit(self._ask, self._learned)
-        self._sweeper.sweep("connected")
+        self._enforcer.services.work.submit(self._ask, self._learned)
+        self._rescanner.rescan("connected")
 
     def down(self, reason: str) -> None:
         """The stream ended."""
         if not self.error:
-            composer = self._enforcer.tools.composer
+            finding_factory = self._enforcer.services.finding_factory
             summary = f"The engine's event stream ended: {reason}"
-            self._enforcer.tools.emit(composer.notice("engine.lost", summary, kind=Kind.ALARM))
+            self._enforcer.services.emit(
+                finding_factory.notice("engine.lost", summary, kind=Kind.ALARM)
+            )
         self.error = reason
 
     def _learned(self, info: EngineInfo | DockwardenError) -> None:
         if isinstance(info, DockwardenError):
-            return  # the sweep says so, and so will the stream's end
+            return  # the rescan says so, and so will the stream's end
         self.info = info
         if info.root_dir != self._root:
             self._moved(info.root_dir)

@@ -4,21 +4,21 @@ It acts only through ports, and its parts own all decision state; every method r
 thread. What it must not know: Docker, cgroups, files, the time of day (the Clock tells it).
 """
 
-from agent.control.brake import Brake
-from agent.control.case import Case
-from agent.control.casebook import Casebook
+from agent.control.breaker_guard import BreakerGuard
+from agent.control.circuit_breaker import CircuitBreaker
+from agent.control.container_table import ContainerTable
+from agent.control.evaluator import Evaluator
 from agent.control.execute import Executor
-from agent.control.gatehouse import Gatehouse
-from agent.control.judge import Judge
+from agent.control.gate_handler import GateHandler
 from agent.control.policy import Policy
-from agent.control.restraint import Restraint
-from agent.control.tools import Tools
+from agent.control.services import Services
+from agent.control.tracked_container import TrackedContainer
 from agent.domain.identity import ContainerState
-from agent.domain.verdict import Net
+from agent.domain.verdict import EnforcementPoint
 from agent.log import get_logger
 from agent.ports import EngineEvent
 
-__all__ = ["Enforcer", "Tools"]  # what the wiring needs
+__all__ = ["Enforcer", "Services"]  # what the wiring needs
 
 log = get_logger(__name__)
 
@@ -27,21 +27,21 @@ class Enforcer:
     """Has containers judged as they come; `watching_since_ns`: events older than this (by the
     engine's clock, nanoseconds since the epoch) are replayed."""
 
-    def __init__(self, policy: Policy, tools: Tools, brake: Brake) -> None:
+    def __init__(self, policy: Policy, services: Services, circuit_breaker: CircuitBreaker) -> None:
         self.policy = policy
-        self.tools = tools
-        self.brake = brake
-        self.book = Casebook(tools.clock, tools.gate)
-        self.restraint = Restraint(brake, tools, self.book)
-        self.executor = Executor(policy, tools, self.book)
-        self.judge = Judge(policy, tools, self.book, self.restraint, self.executor)
-        self.gatehouse = Gatehouse(policy, tools, self.book, self.judge, self.executor)
+        self.services = services
+        self.circuit_breaker = circuit_breaker
+        self.table = ContainerTable(services.clock, services.gate)
+        self.breaker_guard = BreakerGuard(circuit_breaker, services, self.table)
+        self.executor = Executor(policy, services, self.table)
+        self.evaluator = Evaluator(policy, services, self.table, self.breaker_guard, self.executor)
+        self.gate_handler = GateHandler(policy, services, self.table, self.evaluator, self.executor)
         self.watching_since_ns = 0
 
     @property
     def idle(self) -> bool:
         """Whether every container is judged and nothing about any is under way."""
-        return self.book.idle
+        return self.table.idle
 
     def on_event(self, event: EngineEvent) -> None:
         """One event, in the stream's order."""
@@ -56,47 +56,51 @@ class Enforcer:
             case "pause" | "die":
                 self._ceased(event)
             case "rename":
-                if known := self.book.cases.get(event.actor):
+                if known := self.table.entries.get(event.actor):
                     known.renamed(event.name)
             case "destroy":
-                if known := self.book.cases.get(event.actor):
+                if known := self.table.entries.get(event.actor):
                     self.executor.destroyed(known)
             case action if action.startswith("exec_create"):
                 log.info("container.exec", container=event.name or event.actor[:12])
 
     def _created(self, event: EngineEvent) -> None:
-        case = self.book.case(event.actor, Net.CREATE, claimed=event.image, name=event.name)
-        if case.container is None:
-            self.judge.look(case)
+        tracked = self.table.track(
+            event.actor, EnforcementPoint.CREATE, claimed=event.image, name=event.name
+        )
+        if tracked.container is None:
+            self.evaluator.inspect(tracked)
         elif event.time_ns >= self.watching_since_ns:
-            case.net = Net.CREATE  # a sweep was quicker than the event
-            self._judge_now(case, Net.CREATE)
+            tracked.seen_by = EnforcementPoint.CREATE  # a rescan was quicker than the event
+            self._evaluate_now(tracked, EnforcementPoint.CREATE)
 
     def _began(self, event: EngineEvent) -> None:
         """It runs (again); unless that is over already, and dealt with."""
-        case = self.book.case(event.actor, Net.START, claimed=event.image, name=event.name)
-        if case.is_over(event.time_ns) or (event.action == "start" and case.is_paused):
+        tracked = self.table.track(
+            event.actor, EnforcementPoint.START, claimed=event.image, name=event.name
+        )
+        if tracked.is_over(event.time_ns) or (event.action == "start" and tracked.is_paused):
             return
         if event.action == "start":
-            case.started(event.time_ns)
+            tracked.started(event.time_ns)
         else:
-            case.moved(ContainerState.RUNNING)
+            tracked.moved(ContainerState.RUNNING)
         if event.time_ns < self.watching_since_ns:
-            case.settled_in = True
-        if case.container is None:
-            self.judge.look(case)
+            tracked.was_let_run = True
+        if tracked.container is None:
+            self.evaluator.inspect(tracked)
         else:
-            self._judge_now(case, Net.START)
+            self._evaluate_now(tracked, EnforcementPoint.START)
 
-    def _judge_now(self, case: Case, net: Net) -> None:
-        self.judge.decide(case)
-        self.judge.apply(case, net)
+    def _evaluate_now(self, tracked: TrackedContainer, point: EnforcementPoint) -> None:
+        self.evaluator.decide(tracked)
+        self.evaluator.apply(tracked, point)
 
     def _ceased(self, event: EngineEvent) -> None:
-        case = self.book.cases.get(event.actor)
-        if case is None or case.is_over(event.time_ns):
+        tracked = self.table.entries.get(event.actor)
+        if tracked is None or tracked.is_over(event.time_ns):
             return
         if event.action == "die":
-            case.died(event.time_ns)
+            tracked.died(event.time_ns)
         else:
-            case.moved(ContainerState.PAUSED)
+            tracked.moved(ContainerState.PAUSED)

@@ -3,131 +3,140 @@
 What it must not know: why somebody was judged so, and how the engine or the kernel are asked.
 """
 
-from agent.control.acts import Deed
-from agent.control.case import Case, Sentence
-from agent.control.casebook import Casebook
+from agent.control.container_actions import ActionResult
+from agent.control.container_table import ContainerTable
 from agent.control.policy import Policy
-from agent.control.tools import Tools
+from agent.control.services import Services
+from agent.control.tracked_container import PendingAction, TrackedContainer
 from agent.domain.decision import undetermined
 from agent.domain.errors import DockwardenError
 from agent.domain.identity import ContainerState
-from agent.domain.verdict import Action, Net
-from agent.ports import Ruling
+from agent.domain.verdict import Action, EnforcementPoint
+from agent.ports import GateDecision
 
 
 class Executor:
     """Rules at the gate, reports, refuses and ends; every method runs on the loop's thread."""
 
-    def __init__(self, policy: Policy, tools: Tools, book: Casebook) -> None:
+    def __init__(self, policy: Policy, services: Services, table: ContainerTable) -> None:
         self._policy = policy
-        self._tools = tools
-        self._book = book
+        self._services = services
+        self._table = table
 
-    def rule(self, case: Case, ruling: Ruling) -> None:
+    def rule(self, tracked: TrackedContainer, gate_decision: GateDecision) -> None:
         """Answer the gate; an engine-paused container is left as it is."""
-        case.held = False
-        if case.is_paused:
-            case.at_gate = False
-        self._tools.gate.rule(case.id, Ruling.LEAVE if case.is_paused else ruling)
-
-    def report(self, case: Case) -> None:
-        """Record, once an occurrence, one that is, or was, let run but not plainly approved."""
-        if not case.reported:
-            case.reported = True
-            self._report(case)
-
-    def _report(self, case: Case) -> None:
-        assert case.decision is not None  # only what was judged is reported
-        self._tools.emit(self._tools.composer.reported(case, case.decision))
-
-    def refuse(self, case: Case) -> None:
-        """It has not run: capture evidence, remove it if so configured."""
-        container = case.container
-        if case.acting or case.gone or case.removed or container is None:
-            return
-        sentence = self._sentence(case)
-        # What ran before may hold data: then only its start is refused.
-        remove = not self.keeps(case) and not case.has_run
-        self._tools.work.submit(
-            lambda: self._tools.acts.refuse(container, sentence.finding_id, remove=remove),
-            lambda deed: self._acted(case, sentence, deed),
+        tracked.held = False
+        if tracked.is_paused:
+            tracked.at_gate = False
+        self._services.gate.rule(
+            tracked.id, GateDecision.LEAVE if tracked.is_paused else gate_decision
         )
 
-    def keeps(self, case: Case) -> bool:
+    def report(self, tracked: TrackedContainer) -> None:
+        """Record, once an occurrence, one that is, or was, let run but not plainly approved."""
+        if not tracked.reported:
+            tracked.reported = True
+            self._report(tracked)
+
+    def _report(self, tracked: TrackedContainer) -> None:
+        assert tracked.decision is not None  # only what was judged is reported
+        self._services.emit(self._services.finding_factory.reported(tracked, tracked.decision))
+
+    def refuse(self, tracked: TrackedContainer) -> None:
+        """It has not run: capture evidence, remove it if so configured."""
+        container = tracked.container
+        if tracked.acting or tracked.gone or tracked.removed or container is None:
+            return
+        pending = self._pending(tracked)
+        # What ran before may hold data: then only its start is refused.
+        remove = not self.keeps(tracked) and not tracked.has_run
+        self._services.work.submit(
+            lambda: self._services.actions.refuse(container, pending.finding_id, remove=remove),
+            lambda result: self._acted(tracked, pending, result),
+        )
+
+    def keeps(self, tracked: TrackedContainer) -> bool:
         """Whether only its start is refused: so configured, or wanted for forensics."""
-        return self._policy.keep_refused or case.action is Action.PAUSE
+        return self._policy.keep_refused or tracked.action is Action.PAUSE
 
-    def _sentence(self, case: Case) -> Sentence:
-        assert case.decision is not None  # nothing is acted upon without a decision
-        case.acting = True
-        return Sentence(self._tools.composer.new_id(), case.decision)
+    def _pending(self, tracked: TrackedContainer) -> PendingAction:
+        assert tracked.decision is not None  # nothing is acted upon without a decision
+        tracked.acting = True
+        return PendingAction(self._services.finding_factory.new_id(), tracked.decision)
 
-    def end(self, case: Case) -> None:
+    def end(self, tracked: TrackedContainer) -> None:
         """It runs: kill by the kernel at once, the rest elsewhere."""
-        container = case.container
+        container = tracked.container
         if container is None:
             return
-        paused_already = case.action is Action.PAUSE and case.is_paused
-        if Net.START not in self._policy.nets or paused_already:
-            self.report(case)
+        paused_already = tracked.action is Action.PAUSE and tracked.is_paused
+        if EnforcementPoint.START not in self._policy.enforcement_points or paused_already:
+            self.report(tracked)
             return
-        cgroup = self._tools.gate.cgroup(case.id)
-        if case.action is Action.KILL:
-            self._tools.processes.kill(case.id, cgroup)
-        if case.acting:
+        cgroup = self._services.gate.cgroup(tracked.id)
+        if tracked.action is Action.KILL:
+            self._services.processes.kill(tracked.id, cgroup)
+        if tracked.acting:
             return
-        sentence = self._sentence(case)
-        action, policy = case.action, self._policy
-        self._tools.work.submit(
-            lambda: self._tools.acts.end(
+        pending = self._pending(tracked)
+        action, policy = tracked.action, self._policy
+        self._services.work.submit(
+            lambda: self._services.actions.end(
                 container,
-                sentence.finding_id,
+                pending.finding_id,
                 action=action,
                 cgroup=cgroup,
                 stop_timeout=policy.stop_timeout,
                 remove=not policy.keep_killed,
             ),
-            lambda deed: self._acted(case, sentence, deed),
+            lambda result: self._acted(tracked, pending, result),
         )
 
-    def _acted(self, case: Case, sentence: Sentence, deed: Deed | DockwardenError) -> None:
-        if isinstance(deed, DockwardenError):
-            deed = Deed(case.action, None, 0.0, error=str(deed))
-        case.deed = (sentence, deed)
-        self.conclude(case)
-        self.bury(case)
+    def _acted(
+        self,
+        tracked: TrackedContainer,
+        pending: PendingAction,
+        result: ActionResult | DockwardenError,
+    ) -> None:
+        if isinstance(result, DockwardenError):
+            result = ActionResult(tracked.action, None, 0.0, error=str(result))
+        tracked.result = (pending, result)
+        self.conclude(tracked)
+        self.forget(tracked)
 
-    def conclude(self, case: Case) -> None:
+    def conclude(self, tracked: TrackedContainer) -> None:
         """Record what was done, once nobody can still say that something ran: the gate may have
         it in hand, and a removal's events (a start among them) end with the destruction."""
-        if case.deed is None or case.at_gate:
+        if tracked.result is None or tracked.at_gate:
             return
-        sentence, deed = case.deed
-        refused = case.caught_at_gate and not case.ran
-        if deed.removed and not (refused or case.gone):
+        pending, result = tracked.result
+        refused = tracked.caught_at_gate and not tracked.ran
+        if result.removed and not (refused or tracked.gone):
             return
-        if not case.failed or not (deed.error or refused):
-            self._tools.emit(self._tools.composer.done(case, sentence, deed))
-        case.acting, case.deed = False, None
-        case.failed, case.reported = bool(deed.error), True
-        if deed.error:
-            self._book.look_later(case, DockwardenError(deed.error))
+        if not tracked.failed or not (result.error or refused):
+            self._services.emit(self._services.finding_factory.done(tracked, pending, result))
+        tracked.acting, tracked.result = False, None
+        tracked.failed, tracked.reported = bool(result.error), True
+        if result.error:
+            self._table.inspect_later(tracked, DockwardenError(result.error))
             return
-        case.attempts, case.caught_at_gate = 0, False
-        case.removed, case.concluded_ns = deed.removed, deed.gone_ns
-        case.moved(ContainerState.PAUSED if deed.action is Action.PAUSE else ContainerState.EXITED)
+        tracked.attempts, tracked.caught_at_gate = 0, False
+        tracked.removed, tracked.concluded_ns = result.removed, result.gone_ns
+        tracked.moved(
+            ContainerState.PAUSED if result.action is Action.PAUSE else ContainerState.EXITED
+        )
 
-    def destroyed(self, case: Case) -> None:
+    def destroyed(self, tracked: TrackedContainer) -> None:
         """The engine has it no more."""
-        case.gone = True
-        self.conclude(case)
-        self.bury(case)
+        tracked.gone = True
+        self.conclude(tracked)
+        self.forget(tracked)
 
-    def bury(self, case: Case) -> None:
+    def forget(self, tracked: TrackedContainer) -> None:
         """Forget it if it is gone and nothing about it is under way; nobody ran unnoticed."""
-        if not (case.gone and case.idle):
+        if not (tracked.gone and tracked.idle):
             return
-        if case.decision is None and case.ran:
-            case.decision = undetermined("it was gone before its image could be looked up")
-            self._report(case)
-        self._book.drop(case)
+        if tracked.decision is None and tracked.ran:
+            tracked.decision = undetermined("it was gone before its image could be looked up")
+            self._report(tracked)
+        self._table.forget(tracked)

@@ -23,7 +23,7 @@ class Freshness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ListFreshness:
     """`ended_at` is when the timestamp ended or will; `too_stale_at` when the policy decides."""
 
     freshness: Freshness
@@ -32,7 +32,7 @@ class Standing:
     closes: bool = False
 
 
-def standing(answer: Answer, now: datetime) -> Standing:
+def list_freshness(answer: Answer, now: datetime) -> ListFreshness:
     """How fresh the list in force is at `now`; one without a readable end has ended long ago."""
     ended_at = instant(answer.timestamp_expires_at) or _NEVER
     too_stale_at = ended_at + timedelta(seconds=answer.max_stale_seconds)
@@ -41,7 +41,7 @@ def standing(answer: Answer, now: datetime) -> Standing:
     else:
         freshness = Freshness.STALE if now < too_stale_at else Freshness.TOO_STALE
     closes = freshness is Freshness.TOO_STALE and answer.when_too_stale == CLOSE
-    return Standing(freshness, ended_at, too_stale_at, closes)
+    return ListFreshness(freshness, ended_at, too_stale_at, closes)
 
 
 def instant(text: str) -> datetime | None:
@@ -53,7 +53,7 @@ def instant(text: str) -> datetime | None:
         return None
 
 
-def closed(decision: Decision, found: Standing) -> Decision:
+def closed(decision: Decision, found: ListFreshness) -> Decision:
     """The decision where a list that is too stale approves nothing any more: denies and
     revocations hold, and what could not be observed stays so."""
     if decision.verdict.is_forbidden or decision.verdict is Verdict.UNDETERMINED:

@@ -93,8 +93,8 @@ def _zulu(at: str | None) -> str | None:
 
 def _gate(status: Status) -> dict[str, Any]:
     gate = status["gate"]
-    standing = "held" if gate["standing"] else "off" if status["mode"] == "observe" else "failed"
-    return {"name": "gate", "state": standing, "detail": str(gate["reason"])[:LONGEST]}
+    working = "held" if gate["working"] else "off" if status["mode"] == "observe" else "failed"
+    return {"name": "gate", "state": working, "detail": str(gate["reason"])[:LONGEST]}
 
 
 def _layer(row: Status) -> dict[str, Any]:

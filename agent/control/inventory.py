@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from agent.control.case import Case
+from agent.control.tracked_container import TrackedContainer
 from agent.domain.identity import Container
 from agent.domain.text import encodable, shortened
 
@@ -20,15 +20,15 @@ MOST_REFERENCES = 16
 Rows = list[dict[str, Any]]
 
 
-def listed(cases: Iterable[Case]) -> tuple[Rows, Rows]:
+def listed(entries: Iterable[TrackedContainer]) -> tuple[Rows, Rows]:
     """The running containers and the images they run, each sorted."""
     containers: Rows = []
     images: dict[str, dict[str, Any]] = {}
-    for case in cases:
-        container = case.container
-        if container is None or not case.live:
+    for tracked in entries:
+        container = tracked.container
+        if container is None or not tracked.live:
             continue
-        verdict = str(case.decision.verdict) if case.decision else None
+        verdict = str(tracked.decision.verdict) if tracked.decision else None
         row = _container(container, verdict)
         containers.append(row)
         if row["image"] is None:

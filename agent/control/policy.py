@@ -8,15 +8,15 @@ from agent.config.values import BuildSteps
 from agent.domain.allowlist import Exemption
 from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.identity import Container
-from agent.domain.verdict import Action, ActionTable, Mode, Net
+from agent.domain.verdict import Action, ActionTable, EnforcementPoint, Mode
 from agent.ports import TrustedList
 
 
 @dataclass(slots=True)
-class Glass:
+class BreakGlassSwitch:
     """Whether break-glass is in force: the one thing about the policy that changes by itself."""
 
-    broken: bool = False
+    active: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,26 @@ class Policy:
 
     mode: Mode
     table: ActionTable
-    nets: frozenset[Net] = frozenset({Net.CREATE, Net.GATE, Net.START})
+    enforcement_points: frozenset[EnforcementPoint] = frozenset(
+        {EnforcementPoint.CREATE, EnforcementPoint.GATE, EnforcementPoint.START}
+    )
     exemptions: Sequence[Exemption] = ()
     allow_derived: bool = False
     build_steps: BuildSteps = BuildSteps.DENY
     keep_refused: bool = False
     keep_killed: bool = True
     stop_timeout: float = 10.0
-    sweep_seconds: float = 60.0
+    rescan_seconds: float = 60.0
     host: str = ""
     contact: str = ""
-    glass: Glass = field(default_factory=Glass, compare=False)
+    break_glass: BreakGlassSwitch = field(default_factory=BreakGlassSwitch, compare=False)
 
     @property
     def acts_as(self) -> Mode:
         """The mode by which actions are chosen now: break-glass makes every host an observer."""
-        return Mode.OBSERVE if self.glass.broken else self.mode
+        return Mode.OBSERVE if self.break_glass.active else self.mode
 
-    def judge(
+    def evaluate(
         self, container: Container, trusted: TrustedList | None, *, now: datetime
     ) -> Decision:
         """The decision about a container: never raises, never trusts a name."""

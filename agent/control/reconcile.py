@@ -7,7 +7,7 @@ no file and no firewall.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agent.control.compose import Composer
+from agent.control.finding_factory import FindingFactory
 from agent.control.layer_state import Cause, Fight, FightLimits, LayerState
 from agent.control.loop import Work
 from agent.domain.errors import DockwardenError
@@ -30,7 +30,7 @@ class Reconciler:
         period: float,
         work: Work,
         clock: Clock,
-        composer: Composer,
+        finding_factory: FindingFactory,
         emit: Callable[[Finding], None],
         healing: Callable[[str, bool], None] = lambda _name, _on: None,
     ) -> None:
@@ -43,7 +43,7 @@ class Reconciler:
         self._period = period
         self._work = work
         self._clock = clock
-        self._composer = composer
+        self._finding_factory = finding_factory
         self._emit = emit
         self._next = 0.0
         self.stood_down = False
@@ -93,7 +93,7 @@ class Reconciler:
             summary = (
                 "The lockdown is taken back by hand; the agent keeps it down until it restarts."
             )
-            self._emit(self._composer.notice("lockdown.restored", summary, kind=Kind.ALARM))
+            self._emit(self._finding_factory.notice("lockdown.restored", summary, kind=Kind.ALARM))
         self._restore_when_idle()
 
     def _restore_when_idle(self) -> None:
@@ -246,7 +246,7 @@ class Reconciler:
         details = {"layer": state.layer.name}
         if cause.culprit:
             details["culprit"] = cause.culprit
-        self._emit(self._composer.notice(event, summary, kind=kind, **details))
+        self._emit(self._finding_factory.notice(event, summary, kind=kind, **details))
 
 
 def restored(layers: Iterable[Layer]) -> Rows:

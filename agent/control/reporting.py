@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 from agent.control import inventory
-from agent.control.case import Case
 from agent.control.heartbeat import Beat, heartbeat
 from agent.control.loop import Work
+from agent.control.tracked_container import TrackedContainer
 from agent.domain.errors import DockwardenError
 from agent.domain.finding_record import timestamp
 from agent.domain.ids import new_id
@@ -51,12 +51,12 @@ class Reporting:
         clock: Clock,
         random: Random,
         status: Callable[[], Mapping[str, Any]],
-        cases: Callable[[], Sequence[Case]],
+        entries: Callable[[], Sequence[TrackedContainer]],
         wake: Callable[[], None],
     ) -> None:
         self._host, self._spool, self._own = host, spool, own
         self._work, self._clock, self._random = work, clock, random
-        self._status, self._cases, self._wake = status, cases, wake
+        self._status, self._cases, self._wake = status, entries, wake
         self._beat = Beat(host.interval)
         began = clock.monotonic()
         self._first = began + min(FIRST_SECONDS, host.interval)

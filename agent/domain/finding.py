@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from agent.domain.decision import Decision
 from agent.domain.identity import Container
-from agent.domain.verdict import Action, Mode, Net
+from agent.domain.verdict import Action, EnforcementPoint, Mode
 
 
 class Kind(StrEnum):
     """What sort of finding it is."""
 
     VIOLATION = "violation"  # something not plainly approved ran or tried to
-    ALARM = "alarm"  # the guard itself needs a person (brake, bad list, lost gate)
+    ALARM = "alarm"  # the guard itself needs a person (circuit breaker, bad list, lost gate)
     NOTICE = "notice"  # worth knowing (list adopted, agent started, engine back)
 
 
@@ -37,11 +37,11 @@ class Outcome:
     """
 
     action: Action
-    net: Net
+    enforcement_point: EnforcementPoint
     ran_ms: float | None = None
     took_ms: float | None = None
     error: str = ""
-    braked: bool = False
+    breaker_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

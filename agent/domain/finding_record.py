@@ -88,11 +88,11 @@ def _decision(decision: Decision) -> dict[str, Any]:
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
         "action": str(outcome.action),
-        "net": str(outcome.net),
+        "enforcement_point": str(outcome.enforcement_point),
         "ran_ms": _number(outcome.ran_ms),
         "took_ms": _number(outcome.took_ms),
         "error": _text(outcome.error),
-        "braked": outcome.braked,
+        "breaker_open": outcome.breaker_open,
     }
 
 

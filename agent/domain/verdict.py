@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
     @property
     def is_forbidden(self) -> bool:
-        """Denied or revoked by name: no brake and no exemption applies to these."""
+        """Denied or revoked by name: no circuit breaker and no exemption applies to these."""
         return self in (Verdict.DENIED, Verdict.REVOKED)
 
 
@@ -45,13 +45,13 @@ class Action(StrEnum):
         return self in (Action.PAUSE, Action.STOP, Action.KILL)
 
 
-class Net(StrEnum):
+class EnforcementPoint(StrEnum):
     """Which net caught a container, earliest first."""
 
     CREATE = "create"  # at its create event, before a process exists
     GATE = "gate"  # its cgroup was frozen as it appeared
     START = "start"  # at its start event
-    SWEEP = "sweep"  # judged again while running: agent start, gap, new list, period
+    RESCAN = "rescan"  # judged again while running: agent start, gap, new list, period
     BUILD = "build"  # a BuildKit step at the gate
 
 

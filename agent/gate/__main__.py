@@ -24,7 +24,7 @@ def thaw(arguments: list[str]) -> int:
     from agent.gate.hierarchy import freezer, read
     from agent.gate.mounts import below, hierarchies
     from agent.gate.names import EngineFiles
-    from agent.gate.rescue import rescue
+    from agent.gate.recovery import recover
 
     parser = argparse.ArgumentParser(prog="python -m agent.gate thaw", description=thaw.__doc__)
     parser.add_argument("--roots", default="/", help="cgroups to look below, comma separated")
@@ -41,17 +41,17 @@ def thaw(arguments: list[str]) -> int:
 
     def say(line: str) -> None:
         words = line.split(" ")
-        if words[0] == "settled":
+        if words[0] == "hold_ended":
             sys.stdout.write(f"{words[1]} {words[2]}\n")
 
     for version, mount in found.items():
         if given.version in (None, version):
-            rescue(
+            recover(
                 freezer(version),
                 EngineFiles(given.engine_root),
                 below(mount, given.roots.split(",")),
                 answer="kill" if given.kill else "thaw",
-                rulings={},
+                decisions={},
                 say=say,
             )
     return 0

@@ -31,11 +31,11 @@ class Hold:
         "emptied",
         "ends",
         "frozen",
+        "hold_ended",
         "killed",
         "leftover",
         "path",
         "pause",
-        "settled",
         "unanswered",
     )
 
@@ -47,7 +47,7 @@ class Hold:
         self.leftover = leftover  # found frozen, not frozen by us
         self.answer = ""
         self.unanswered = False
-        self.settled = False
+        self.hold_ended = False
         self.killed = False
         self.emptied = 0  # when it was first found empty after a kill
         self.pause = MS
@@ -91,11 +91,11 @@ class Holds:
         if hold is not None:
             self._end(hold, now)
 
-    def rule(self, container_id: str, ruling: str, now: int) -> None:
+    def rule(self, container_id: str, decision: str, now: int) -> None:
         """Answer what is held of that name; the first answer counts."""
         for hold in list(self._held.values()):
             if hold.container_id == container_id:
-                self._answer(hold, ruling, now)
+                self._answer(hold, decision, now)
 
     def hurry(self) -> None:
         """The process is about to end: do not stand guard over what is killed already."""
@@ -129,11 +129,11 @@ class Holds:
         unsure = hold.leftover and self._unsure(hold.container_id)
         self._answer(hold, LEAVE if unsure else self._on_timeout, now)
 
-    def _answer(self, hold: Hold, ruling: str, now: int) -> None:
+    def _answer(self, hold: Hold, decision: str, now: int) -> None:
         if hold.answer:
             return
-        hold.answer = ruling
-        hold.ends = now + (KILL_LIMIT if ruling == KILL else 0)
+        hold.answer = decision
+        hold.ends = now + (KILL_LIMIT if decision == KILL else 0)
         self._act(hold, now)
 
     def _act(self, hold: Hold, now: int) -> None:
@@ -185,9 +185,9 @@ class Holds:
 
     def _settle(self, hold: Hold, now: int) -> None:
         """Tell the agent once how it ended; one that vanished by itself was left."""
-        if hold.settled:
+        if hold.hold_ended:
             return
-        hold.settled = True
+        hold.hold_ended = True
         answer, unanswered = hold.answer or LEAVE, hold.unanswered or not hold.answer
         held_us = (now - hold.frozen) // 1000
-        self._say(f"settled {hold.container_id} {answer} {held_us} {unanswered:d}")
+        self._say(f"hold_ended {hold.container_id} {answer} {held_us} {unanswered:d}")

@@ -13,12 +13,12 @@ import time
 
 from agent.gate.channel import Channel
 from agent.gate.hierarchy import freezer
+from agent.gate.hold_policy import HoldPolicy
 from agent.gate.holds import MS, Holds
 from agent.gate.inotify import Inotify
 from agent.gate.mounts import locate
 from agent.gate.names import EngineFiles
 from agent.gate.tree import Tree
-from agent.gate.ward import Ward
 
 SECOND = 1000 * MS
 BEAT = 2 * SECOND  # between two signs of life; the agent waits 5 s for one
@@ -43,7 +43,7 @@ class GateProcess:
             hold=self._hold,
             on_timeout=options["on_timeout"],
         )
-        self._ward = Ward(
+        self._hold_policy = HoldPolicy(
             kind,
             engine,
             self._holds,
@@ -75,10 +75,10 @@ class GateProcess:
         self._end()
 
     def _found(self, path: str, existing: bool) -> None:
-        self._ward.found(path, existing, time.monotonic_ns())
+        self._hold_policy.found(path, existing, time.monotonic_ns())
 
     def _gone(self, path: str) -> None:
-        self._ward.gone(path, time.monotonic_ns())
+        self._hold_policy.gone(path, time.monotonic_ns())
 
     def _listen(self) -> None:
         while lines := self._channel.receive():
@@ -91,13 +91,13 @@ class GateProcess:
     def _obey(self, words: list[str], now: int) -> None:
         match words:
             case ["admit", container_id]:
-                self._ward.admit(container_id, now)
+                self._hold_policy.admit(container_id, now)
             case ["refuse", container_id]:
-                self._ward.refuse(container_id, now)
+                self._hold_policy.refuse(container_id, now)
             case ["forget", container_id]:
-                self._ward.forget(container_id)
-            case ["rule", container_id, ruling]:
-                self._holds.rule(container_id, ruling, now)
+                self._hold_policy.forget(container_id)
+            case ["rule", container_id, decision]:
+                self._holds.rule(container_id, decision, now)
             case ["go"]:
                 self._tree.start()
                 self._started = True
@@ -134,7 +134,7 @@ class GateProcess:
         # Asked of the system, since a read-only mount shows only when something is written.
         if self._freeze and not os.access(self._mount, os.W_OK):
             return f"{self._mount} is read-only here: let the service write to it"
-        return self._ward.trouble or self._holds.trouble
+        return self._hold_policy.trouble or self._holds.trouble
 
     def _end(self) -> None:
         """The agent is gone: settle all that is held, within a limit, and leave nothing frozen."""

@@ -1,46 +1,54 @@
 """What the control loops ask of the outside world, in the domain's own terms."""
 
+from agent.ports.break_glass import BreakGlassStore, TokenVerifier
 from agent.ports.clock import Clock
 from agent.ports.engine import STREAM, Engine, EngineEvent, EngineInfo, EventStream, StreamNote
-from agent.ports.gate import Birth, Gate, GateMessage, GateState, Processes, Ruling, Settled
-from agent.ports.glass import BreakGlassStore, TokenVerifier
+from agent.ports.gate import (
+    CgroupCreated,
+    Gate,
+    GateDecision,
+    GateMessage,
+    GateState,
+    HoldEnded,
+    Processes,
+)
 from agent.ports.lists import AllowlistSource, ListRepository, TrustedList
 from agent.ports.lockdown import FileWatch, Layer
 from agent.ports.records import (
     Bookmark,
     EvidenceStore,
+    Exporter,
+    ExportTransport,
     FindingSink,
-    Outlet,
     SinkState,
-    Transport,
 )
 
 __all__ = [
     "STREAM",
     "AllowlistSource",
-    "Birth",
     "Bookmark",
     "BreakGlassStore",
+    "CgroupCreated",
     "Clock",
     "Engine",
     "EngineEvent",
     "EngineInfo",
     "EventStream",
     "EvidenceStore",
+    "ExportTransport",
+    "Exporter",
     "FileWatch",
     "FindingSink",
     "Gate",
+    "GateDecision",
     "GateMessage",
     "GateState",
+    "HoldEnded",
     "Layer",
     "ListRepository",
-    "Outlet",
     "Processes",
-    "Ruling",
-    "Settled",
     "SinkState",
     "StreamNote",
     "TokenVerifier",
-    "Transport",
     "TrustedList",
 ]

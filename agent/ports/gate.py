@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Ruling(StrEnum):
+class GateDecision(StrEnum):
     """The answer to a container held at the gate."""
 
     THAW = "thaw"
@@ -14,44 +14,44 @@ class Ruling(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Birth:
+class CgroupCreated:
     """A container's (or a build step's) cgroup appeared.
 
-    `held`: it is frozen now and waits for a ruling; not held: it had been admitted before, or
-    the gate only watches. `born_ns` is CLOCK_MONOTONIC nanoseconds, 0 for one that was there
+    `held`: it is frozen now and waits for a decision; not held: it had been admitted before, or
+    the gate only watches. `created_ns` is CLOCK_MONOTONIC nanoseconds, 0 for one that was there
     when the gate began. One that is held is told again if the gate's process dies over it.
     """
 
     container_id: str
     cgroup: str
     held: bool
-    born_ns: int
+    created_ns: int
     build_step: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """A held container was thawed or killed. `unanswered`: its time limit decided, not a ruling.
+class HoldEnded:
+    """A held container was thawed or killed. `unanswered`: its time limit decided, not a decision.
 
     `held_ms` is how long it was frozen. LEAVE with `unanswered`: it vanished by
     itself, or may have been paused by people.
     """
 
     container_id: str
-    ruling: Ruling
+    decision: GateDecision
     held_ms: float
     unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """Whether the gate stands: `standing`, or why not in words (`reason`); emitted on change."""
+    """Whether the gate stands: `working`, or why not in words (`reason`); emitted on change."""
 
-    standing: bool
+    working: bool
     reason: str = ""
 
 
-GateMessage = Birth | Settled | GateState
+GateMessage = CgroupCreated | HoldEnded | GateState
 
 
 class Gate(Protocol):
@@ -73,7 +73,7 @@ class Gate(Protocol):
         """This container is judged unapproved: kill it as its cgroup appears."""
         ...
 
-    def rule(self, container_id: str, ruling: Ruling) -> None:
+    def rule(self, container_id: str, decision: GateDecision) -> None:
         """Answer a held container."""
         ...
 

@@ -15,7 +15,7 @@ class FindingSink(Protocol):
         ...
 
 
-class Transport(Protocol):
+class ExportTransport(Protocol):
     """The way to one receiver beside the host; may block for as long as its own timeouts say."""
 
     def send(self, findings: Sequence[Finding]) -> int:
@@ -43,7 +43,7 @@ class SinkState:
     error: str
 
 
-class Outlet(FindingSink, Protocol):
+class Exporter(FindingSink, Protocol):
     """A sink beside the mandatory one, whose state is shown."""
 
     def state(self) -> SinkState:

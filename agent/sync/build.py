@@ -18,7 +18,7 @@ from agent.sync.index import ScopeInput, compile_index
 from agent.sync.scopes import ScopeState, told
 
 Fetch = Callable[[str, int], bytes]
-_WAITS: Final = "waits for the scope above it, of which no list was ever adopted"
+_WAITS: Final = "waits for the scope above it, of which no list was usual adopted"
 
 
 def build_index(

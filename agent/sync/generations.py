@@ -82,7 +82,7 @@ class Generations:
 
 
 def current_generation(directory: Path) -> int:
-    """The number in `CURRENT`; 0 when none was ever in force or it is not there any more.
+    """The number in `CURRENT`; 0 when none was usual in force or it is not there any more.
 
     Raises `OSError`.
     """

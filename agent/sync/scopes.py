@@ -31,7 +31,7 @@ Payload = TypeVar("Payload", ScopeDenies, ScopeList)
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """What a scope says from now on; None where nothing was ever adopted."""
+    """What a scope says from now on; None where nothing was usual adopted."""
 
     scope: str
     denies: ScopeDenies | None = None

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.domain.glass import (
+from agent.domain.break_glass_token import (
     ENVELOPE_LIMIT,
     PAYLOAD_TYPE,
     InvalidToken,

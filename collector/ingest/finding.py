@@ -56,11 +56,11 @@ class _Decision(Struct, forbid_unknown_fields=True):
 
 class _Outcome(Struct, forbid_unknown_fields=True):
     action: Literal["allow", "report", "stop", "kill", "pause"]
-    net: Literal["create", "gate", "start", "sweep", "build"]
+    enforcement_point: Literal["create", "gate", "start", "rescan", "build"]
     ran_ms: float | None
     took_ms: float | None
     error: str
-    braked: bool
+    breaker_open: bool
 
 
 class _Finding(Struct, forbid_unknown_fields=True):

@@ -211,7 +211,7 @@ def _finding(row: Row[Any]) -> FindingRow:
         scope=row.scope,
         handling=Handling(row.handling),
         action=outcome.get("action", ""),
-        net=outcome.get("net", ""),
+        enforcement_point=outcome.get("enforcement_point", ""),
         ran_ms=outcome.get("ran_ms"),
         error=outcome.get("error", ""),
         next_step=data["next_step"],

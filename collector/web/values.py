@@ -186,7 +186,7 @@ class FindingRow:
     scope: str
     handling: Handling
     action: str
-    net: str
+    enforcement_point: str
     ran_ms: float | None
     error: str
     next_step: str

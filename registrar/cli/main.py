@@ -32,7 +32,7 @@ _COMMANDS = {
     "seed": ("registrar.cli.seed", "seed"),
     "export": ("registrar.cli.exporting", "export"),
     "import": ("registrar.cli.exporting", "import_"),
-    "break-glass": ("registrar.cli.break_glass", "break_glass"),
+    "break-glass": ("registrar.cli.break_glass_issue", "break_glass"),
 }
 
 

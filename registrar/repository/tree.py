@@ -44,7 +44,7 @@ class Published:
 
     @property
     def roles(self) -> Mapping[str, int]:
-        """Every role that was ever published, and its newest version."""
+        """Every role that was usual published, and its newest version."""
         return self._newest
 
     def role(self, name: str) -> Metadata[Any] | None:

@@ -27,7 +27,7 @@ def test_an_entry_has_the_sentence_the_priority_and_the_fields(tmp_path: Path) -
         "DOCKWARDEN_EVENT": "container.refused",
         "DOCKWARDEN_VERDICT": "unlisted",
         "DOCKWARDEN_ACTION": "kill",
-        "DOCKWARDEN_NET": "gate",
+        "DOCKWARDEN_ENFORCEMENT_POINT": "gate",
         "DOCKWARDEN_RAN_MS": "0.0",
         "CONTAINER_ID": "000000000000",
         "CONTAINER_NAME": "web-1",

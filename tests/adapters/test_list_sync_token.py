@@ -11,9 +11,16 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from agent.adapters.list_sync import GlassFile, Helper, HelperVerifier, NoVerifier, host_id
+from agent.adapters.list_sync import BreakGlassFile, Helper, HelperVerifier, NoVerifier, host_id
+from agent.domain.break_glass_token import (
+    PAYLOAD_TYPE,
+    Active,
+    BreakGlassState,
+    InvalidToken,
+    Token,
+    token_bytes,
+)
 from agent.domain.errors import DockwardenError
-from agent.domain.glass import PAYLOAD_TYPE, Active, GlassState, InvalidToken, Token, token_bytes
 from agent.sync.token import verified
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -139,10 +146,10 @@ def test_the_hosts_id_does_not_tell_its_machine_id(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_comes_back(tmp_path: Path) -> None:
-    file = GlassFile(tmp_path / "break-glass.json")
-    assert file.read() == GlassState()
+    file = BreakGlassFile(tmp_path / "break-glass.json")
+    assert file.read() == BreakGlassState()
     active = Active(TOKEN, NOW, 7199.5, NOW + timedelta(seconds=1))
-    for state in (GlassState(("a", "b")), GlassState(("b",), active)):
+    for state in (BreakGlassState(("a", "b")), BreakGlassState(("b",), active)):
         file.write(state)
         assert file.read() == state
 
@@ -152,4 +159,4 @@ def test_a_spoilt_state_is_an_error_and_no_crash(tmp_path: Path, content: str) -
     path = tmp_path / "break-glass.json"
     path.write_text(content)
     with pytest.raises(DockwardenError):
-        GlassFile(path).read()
+        BreakGlassFile(path).read()

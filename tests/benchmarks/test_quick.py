@@ -43,8 +43,8 @@ def test_time_to_kill(tmp_path: Path, chosen: Flavour) -> None:
     for chapter in (f"{chosen}/cli/alone", f"{chosen}/cli/x10"):
         assert found[f"{chapter}/dockwarden/ran"]["value"] == 0
         assert found[f"{chapter}/dockwarden/unreported"]["value"] == 0
-        assert found[f"{chapter}/third-net/unreported"]["value"] == 0
-        assert found[f"{chapter}/third-net/belittled"]["value"] == 0
+        assert found[f"{chapter}/start-point/unreported"]["value"] == 0
+        assert found[f"{chapter}/start-point/belittled"]["value"] == 0
         assert found[f"{chapter}/shell-loop/ran"]["value"] == 100
     assert found[f"{chosen}/approved/overhead"]["unit"] == "% of 4 pairs"
     assert str(chosen) in markdown(read(file))

@@ -1,4 +1,4 @@
-"""`status`, `ps`, `explain` and `brake release` against a real control socket."""
+"""`status`, `ps`, `explain` and `circuit_breaker release` against a real control socket."""
 
 import json
 from typing import Any
@@ -26,8 +26,8 @@ STATUS: dict[str, Any] = {
         "loaded_at": "2026-11-23T10:00:00+00:00",
         "error": "",
     },
-    "gate": {"standing": True, "reason": ""},
-    "brake": {"on": False, "since": None, "kills": 0},
+    "gate": {"working": True, "reason": ""},
+    "circuit_breaker": {"open": False, "since": None, "kills": 0},
     "containers": {"running": 3, "by_verdict": {"approved": 2, "unlisted": 1, "denied": 0}},
     "findings": {"violations": 1, "alarms": 0, "last": "2026-11-23T10:01:00+00:00"},
     "degraded": [],
@@ -40,7 +40,7 @@ REFUSED = {
     "verdict": "unlisted",
     "reason": "Nobody approved this image.",
     "action": "kill",
-    "net": "gate",
+    "enforcement_point": "gate",
     "ran_ms": None,
     "at": "2026-11-23T10:01:00+00:00",
     "nearest": ["registry.acme.example/web:1.2"],
@@ -62,7 +62,7 @@ def _record(**changes: Any) -> dict[str, Any]:
         "next_step": "ask ops",
         "container": {"id": REFUSED["id"], "name": "web"},
         "decision": {"verdict": "denied", "reason": "No.", "scope": "acme"},
-        "outcome": {"action": "kill", "net": "create"},
+        "outcome": {"action": "kill", "enforcement_point": "create"},
     }
     return record | changes
 
@@ -85,14 +85,14 @@ def test_a_healthy_agent(host: Host) -> None:
 def test_a_degraded_agent_says_why(host: Host) -> None:
     sick = STATUS | {
         "degraded": ["the gate does not stand", "the list is stale"],
-        "gate": {"standing": False, "reason": "no cgroup"},
-        "brake": {"on": True, "since": "2026-11-23T10:00:00+00:00", "kills": 11},
+        "gate": {"working": False, "reason": "no cgroup"},
+        "circuit_breaker": {"open": True, "since": "2026-11-23T10:00:00+00:00", "kills": 11},
         "engine": {"connected": False},
     }
     host.serve({"status": lambda _: sick})
     result = host.run("status")
     assert result.exit_code == 3
-    for told in ("not standing: no cgroup", "the list is stale", "does not answer", "ON since"):
+    for told in ("not working: no cgroup", "the list is stale", "does not answer", "OPEN since"):
         assert told in result.stdout
     assert json.loads(host.run("status", "--output", "json").stdout) == sick
 
@@ -103,7 +103,7 @@ def test_an_agent_of_another_version_is_printed_all_the_same(host: Host) -> None
     assert host.run("ps").exit_code == 0
 
 
-@pytest.mark.parametrize("command", [("status",), ("ps",), ("brake", "release")])
+@pytest.mark.parametrize("command", [("status",), ("ps",), ("circuit_breaker", "release")])
 def test_no_agent_is_said_with_what_to_do(host: Host, command: tuple[str, ...]) -> None:
     result = host.run(*command)
     assert result.exit_code == 1
@@ -136,7 +136,11 @@ def test_explain_tells_the_refused_what_to_do(host: Host) -> None:
     host.serve({"explain": lambda args: REFUSED if args["container"] == "web" else None})
     result = host.run("explain", "web")
     assert result.exit_code == 3
-    for told in ("Nobody approved", "killed, caught by the gate net (4 times", "ops@acme.example"):
+    for told in (
+        "Nobody approved",
+        "killed, caught at enforcement point gate (4 times",
+        "ops@acme.example",
+    ):
         assert told in result.stdout
     unknown = host.run("explain", "nobody")
     assert unknown.exit_code == 1 and "docker ps -a" in unknown.stderr
@@ -172,6 +176,6 @@ def test_root_gets_an_explanation_without_the_agent(host: Host, name: str) -> No
 
 def test_a_released_brake_is_told(host: Host) -> None:
     released: list[bool] = []
-    host.serve({"release-brake": lambda _: released.append(True)})
-    assert host.run("brake", "release").exit_code == 0
+    host.serve({"reset-circuit-breaker": lambda _: released.append(True)})
+    assert host.run("circuit_breaker", "release").exit_code == 0
     assert released == [True]

@@ -46,7 +46,7 @@ def test_wrong_usage_exits_with_two(host: Host, wrong: tuple[str, ...]) -> None:
 
 def test_validate_counts_every_error(host: Host) -> None:
     assert host.run("config", "validate").exit_code == 0
-    host.configure("[brake]\nkills = 0\n[agent]\nmod = 1\n")
+    host.configure("[circuit_breaker]\nkills = 0\n[agent]\nmod = 1\n")
     result = host.run("config", "validate")
     assert result.exit_code == 1
     assert "the configuration has 2 errors:" in result.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from agent.config import Config
 from agent.domain.lockdown import Difference, Drift
-from agent.lockdown import Lockdown
+from agent.lockdown_wiring import Lockdown
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS
 from tests.fakes.layer import FakeLayer
@@ -45,7 +45,7 @@ class Layers:
         )
 
     def build(self, config: Config, *_: Any, to_restore: bool = False) -> Lockdown:
-        """`agent.lockdown.lockdown`."""
+        """`agent.lockdown_wiring.lockdown`."""
         wanted = config.lockdown.layers if config.registry.mirror else ()
         return Lockdown(tuple(one for one in self.all if to_restore or one.name in wanted))
 
@@ -62,7 +62,7 @@ class Layers:
 def layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layers]:
     """A host whose lockdown is configured, seen by root."""
     layers = Layers()
-    monkeypatch.setattr("agent.lockdown.lockdown", layers.build)
+    monkeypatch.setattr("agent.lockdown_wiring.lockdown", layers.build)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     host.configure('[registry]\nmirror = "https://images.acme.test"\n')
     yield layers

@@ -12,7 +12,7 @@ from agent.adapters.allowlist_file import dump
 from agent.cli import allowlist as allowlist_verbs
 from agent.cli import lists
 from agent.cli.lists import HostList
-from agent.control.freshness import standing
+from agent.control.freshness import list_freshness
 from agent.domain.allowlist import Allowlist, Level, ListInfo
 from agent.sync.request import Answer, ScopeReport
 from tests.cli.conftest import Host
@@ -50,7 +50,9 @@ def a_list(*, ends: timedelta = timedelta(hours=20), problem: str = "") -> HostL
     )
     info = ListInfo(10, "https://lists.acme.test, signed", True, "acme.pay", "ops", 2, 2)
     signers = {each.scope: each.signers for each in scopes}
-    return HostList(Allowlist([TOP, BELOW], info), NOW, answer, standing(answer, NOW), signers)
+    return HostList(
+        Allowlist([TOP, BELOW], info), NOW, answer, list_freshness(answer, NOW), signers
+    )
 
 
 @pytest.fixture

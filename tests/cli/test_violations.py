@@ -22,7 +22,7 @@ def record(violation: str, occurrence: int, *, ran: float | None = 0.0, **more: 
         "occurrence": occurrence,
         "container": {"id": "a" * 64, "name": "web", "claimed_reference": "nginx"},
         "decision": {"verdict": "unlisted", "reason": "r"},
-        "outcome": {"action": "kill", "net": "gate", "ran_ms": ran},
+        "outcome": {"action": "kill", "enforcement_point": "gate", "ran_ms": ran},
         **more,
     }
 

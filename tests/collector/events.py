@@ -61,11 +61,11 @@ def finding(at: datetime, **changes: Any) -> dict[str, Any]:
         },
         "outcome": {
             "action": changes.get("action", "kill"),
-            "net": "create",
+            "enforcement_point": "create",
             "ran_ms": 0.0,
             "took_ms": 3.25,
             "error": changes.get("error", ""),
-            "braked": False,
+            "breaker_open": False,
         },
         "evidence": "",
         "list_sequence": 41,

@@ -110,10 +110,10 @@ def test_silence_is_told_once_at_each_step(watched: Watched, hook: Hook) -> None
 def test_a_host_that_does_not_enforce_is_told_with_its_reasons(
     watched: Watched, hook: Hook
 ) -> None:
-    watched.heard(timedelta(minutes=1), '["the gate is not standing"]')
+    watched.heard(timedelta(minutes=1), '["the gate is not working"]')
     watched.turn(timedelta(minutes=1))
     [alert] = hook.taken
-    assert (alert["status"], alert["reasons"]) == ("degraded", ["the gate is not standing"])
+    assert (alert["status"], alert["reasons"]) == ("degraded", ["the gate is not working"])
 
 
 def test_an_alert_is_sent_until_it_is_taken(watched: Watched, hook: Hook) -> None:

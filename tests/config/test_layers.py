@@ -8,7 +8,7 @@ import pytest
 from agent.config.layers import Inputs, peek
 from agent.config.load import load
 from agent.config.values import BuildSteps, Config, OnTimeout
-from agent.domain.verdict import DEFAULT_ENFORCE, Action, Mode, Net, Verdict
+from agent.domain.verdict import DEFAULT_ENFORCE, Action, EnforcementPoint, Mode, Verdict
 from tests.config.conftest import loaded, write
 
 ONE = "sha256:" + "1" * 64
@@ -34,30 +34,30 @@ def test_an_empty_file_is_the_defaults(folder: Path) -> None:
 def test_each_layer_overrides_the_one_below(folder: Path, tmp_path: Path) -> None:
     write(
         folder / "agent.toml",
-        "[brake]\nkills = 2\nseconds = 2\nshare = 0.2\n[gate]\nhold_seconds = 2",
+        "[circuit_breaker]\nkills = 2\nseconds = 2\nshare = 0.2\n[gate]\nhold_seconds = 2",
     )
-    write(folder / "conf.d/20.toml", "[brake]\nkills = 4")
-    write(folder / "conf.d/10.toml", "[brake]\nkills = 3\nseconds = 3\nshare = 0.3")
+    write(folder / "conf.d/20.toml", "[circuit_breaker]\nkills = 4")
+    write(folder / "conf.d/10.toml", "[circuit_breaker]\nkills = 3\nseconds = 3\nshare = 0.3")
     credentials = tmp_path / "credentials"
     credentials.mkdir()
-    write(credentials / "dockwarden.brake.seconds", "6\n")
+    write(credentials / "dockwarden.circuit_breaker.seconds", "6\n")
     write(credentials / "other.secret", "not ours")
     environ = {
-        "DOCKWARDEN_BRAKE__SECONDS": "5",
-        "DOCKWARDEN_BRAKE__SHARE": "0.5",
+        "DOCKWARDEN_CIRCUIT_BREAKER__SECONDS": "5",
+        "DOCKWARDEN_CIRCUIT_BREAKER__SHARE": "0.5",
         "CREDENTIALS_DIRECTORY": str(credentials),
     }
-    result = loaded(folder, environ, brake={"share": 0.7})
-    brake = result.config.brake
-    assert (brake.kills, brake.seconds, brake.share) == (4, 6.0, 0.7)
+    result = loaded(folder, environ, circuit_breaker={"share": 0.7})
+    circuit_breaker = result.config.circuit_breaker
+    assert (circuit_breaker.kills, circuit_breaker.seconds, circuit_breaker.share) == (4, 6.0, 0.7)
     assert result.config.gate.hold_seconds == 2.0
     assert result.origins == {
         ("gate", "hold_seconds"): str(folder / "agent.toml"),
-        ("brake", "kills"): str(folder / "conf.d/20.toml"),
-        ("brake", "seconds"): "credential dockwarden.brake.seconds",
-        ("brake", "share"): "command line",
+        ("circuit_breaker", "kills"): str(folder / "conf.d/20.toml"),
+        ("circuit_breaker", "seconds"): "credential dockwarden.circuit_breaker.seconds",
+        ("circuit_breaker", "share"): "command line",
     }
-    assert result.secret == {("brake", "seconds")}
+    assert result.secret == {("circuit_breaker", "seconds")}
 
 
 def test_a_drop_in_leaves_the_other_keys_of_its_table(folder: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_environment_is_read_by_the_keys_type(folder: Path) -> None:
     environ = {
         "DOCKWARDEN_AGENT__MODE": "enforce",
         "DOCKWARDEN_AGENT__HOST_NAME": "123",
-        "DOCKWARDEN_ENFORCEMENT__NETS": "create, start",
+        "DOCKWARDEN_ENFORCEMENT__ENFORCEMENT_POINTS": "create, start",
         "DOCKWARDEN_ENFORCEMENT__KEEP_KILLED": "false",
         "DOCKWARDEN_ENFORCEMENT__BUILD_STEPS": "allow",
         "DOCKWARDEN_ENFORCEMENT__ACTIONS__DERIVED": "stop",
@@ -107,7 +107,10 @@ def test_the_environment_is_read_by_the_keys_type(folder: Path) -> None:
     config = loaded(folder, environ).config
     assert config.agent.mode is Mode.ENFORCE
     assert config.agent.host_name == "123"
-    assert config.enforcement.nets == {Net.CREATE, Net.START}
+    assert config.enforcement.enforcement_points == {
+        EnforcementPoint.CREATE,
+        EnforcementPoint.START,
+    }
     assert not config.enforcement.keep_killed
     assert config.enforcement.build_steps is BuildSteps.ALLOW
     assert config.enforcement.actions[Verdict.DERIVED] is Action.STOP
@@ -127,5 +130,5 @@ def test_peek_finds_the_agent_though_files_are_broken(folder: Path) -> None:
 
 def test_the_default_file_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("agent.config.files.DEFAULT_FILE", tmp_path / "none" / "agent.toml")
-    result = load(Inputs(None, {"DOCKWARDEN_BRAKE__KILLS": "3"}))
-    assert result.config.brake.kills == 3
+    result = load(Inputs(None, {"DOCKWARDEN_CIRCUIT_BREAKER__KILLS": "3"}))
+    assert result.config.circuit_breaker.kills == 3

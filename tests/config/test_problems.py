@@ -39,11 +39,11 @@ HUGE = "9" * 4000
         ("[gate]\nroots = []", "is empty"),
         ('[gate]\nroots = ["/a", "b"]', '[gate] roots = "b" (item 2): is no absolute path'),
         ("[gate.roots]\na = 1", "[gate] roots = a table of 1"),
-        ("[brake]\nshare = 1.5", "a share above 0, at most 1"),
-        ("[brake]\nshare = nan", "finite"),
-        ("[brake]\nkills = 1.5", "a whole number from 1"),
-        (f"[brake]\nkills = {HUGE}", "[brake] kills = a huge number"),
-        (f"[brake]\nseconds = 0x{HUGE}", "[brake] seconds = a huge number"),
+        ("[circuit_breaker]\nshare = 1.5", "a share above 0, at most 1"),
+        ("[circuit_breaker]\nshare = nan", "finite"),
+        ("[circuit_breaker]\nkills = 1.5", "a whole number from 1"),
+        (f"[circuit_breaker]\nkills = {HUGE}", "[circuit_breaker] kills = a huge number"),
+        (f"[circuit_breaker]\nseconds = 0x{HUGE}", "[circuit_breaker] seconds = a huge number"),
         ('[allowlist]\nsource = "ftp://x"', 'is no known kind of source; write "https://…" or'),
         ('[allowlist]\nsource = "file:///x"', "one slash begins it"),
         ('[allowlist]\nsource = "folder:///x"', "one slash begins it"),
@@ -59,10 +59,10 @@ HUGE = "9" * 4000
         ("[allowlist]\npoll_seconds = 0", "write seconds above 0"),
         ('[allowlist]\nsource = "file:x"', "is no absolute path"),
         (
-            '[enforcement]\nnets = ["create", "sweep"]',
-            '"sweep" (item 2): is no net that can be switched',
+            '[enforcement]\nenforcement_points = ["create", "rescan"]',
+            '"rescan" (item 2): is no enforcement point that can be switched',
         ),
-        ("[enforcement]\nnets = []", "nets = a list of 0: is empty"),
+        ("[enforcement]\nenforcement_points = []", "enforcement_points = a list of 0: is empty"),
         ("[enforcement]\nkeep_refused = 1", "write true or false"),
         ('[enforcement.actions]\napproved = "kill"', "approved images are always allowed; remove"),
         ('[enforcement.actions]\ndenied = "kil"', 'did you mean "kill"?'),
@@ -103,17 +103,17 @@ def test_one_error(folder: Path, toml: str, told: str) -> None:
 
 
 def test_every_error_of_every_layer_at_once(folder: Path, tmp_path: Path) -> None:
-    write(folder / "agent.toml", "[brake]\nkills = 0\nshare = 2\n[x]\n")
+    write(folder / "agent.toml", "[circuit_breaker]\nkills = 0\nshare = 2\n[x]\n")
     write(folder / "conf.d/a.toml", "[")
     write(folder / "conf.d/b.toml", b"\xff")
-    write(folder / "conf.d/c.toml", "[brake]\nkills = 3")
+    write(folder / "conf.d/c.toml", "[circuit_breaker]\nkills = 3")
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     write(credentials / "dockwarden.agent.mode", "hush")
     environ = {
         "DOCKWARDEN_AGENT_MODE": "enforce",
         "DOCKWARDEN_ENFORCEMENT__EXEMPTIONS": "[]",
-        "DOCKWARDEN_BRAKE__KILLS": "two",
+        "DOCKWARDEN_CIRCUIT_BREAKER__KILLS": "two",
         "CREDENTIALS_DIRECTORY": str(credentials),
     }
     found = problems(folder, environ, gate={"hold_seconds": -1})
@@ -126,7 +126,7 @@ def test_every_error_of_every_layer_at_once(folder: Path, tmp_path: Path) -> Non
             "credential dockwarden.agent.mode",
             "environment DOCKWARDEN_AGENT_MODE",
             "environment DOCKWARDEN_ENFORCEMENT__EXEMPTIONS",
-            "environment DOCKWARDEN_BRAKE__KILLS",
+            "environment DOCKWARDEN_CIRCUIT_BREAKER__KILLS",
             "command line",
         ]
     )

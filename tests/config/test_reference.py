@@ -16,7 +16,7 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "config
 def _documented() -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {}
     for line in REFERENCE.read_text().splitlines():
-        if heading := re.fullmatch(r"## `\[+([a-z.]+)\]+`", line):
+        if heading := re.fullmatch(r"## `\[+([a-z._]+)\]+`", line):
             table = tables.setdefault(heading[1], {})
         elif row := re.match(r"\| `([a-z_]+)` \| (?:`(.+?)` \|)?", line):
             table[row[1]] = row[2] or ""

@@ -9,12 +9,12 @@ from typing import Protocol, TypeVar
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity
-from agent.ports import Birth, Gate, GateMessage, GateState, Ruling, Settled
+from agent.ports import CgroupCreated, Gate, GateDecision, GateMessage, GateState, HoldEnded
 from tests.fakes.gate import FakeGate
 from tests.fakes.host import FakeHost
 from tests.gate.cells import PATIENCE, Cell, Cells
 
-M = TypeVar("M", Birth, Settled, GateState)
+M = TypeVar("M", CgroupCreated, HoldEnded, GateState)
 
 
 class GateYard(Protocol):
@@ -65,7 +65,7 @@ def hear(yard: GateYard, kind: type[M], container_id: str = "", nth: int = 1) ->
 class FakeGateYard:
     """The simulated host."""
 
-    def __init__(self, *, freeze: bool, on_timeout: Ruling, hold_seconds: float) -> None:
+    def __init__(self, *, freeze: bool, on_timeout: GateDecision, hold_seconds: float) -> None:
         self.host = FakeHost()
         self.heard: list[GateMessage] = []
         self.fake = FakeGate(self.host, self.heard.append, freeze=freeze, on_timeout=on_timeout)
@@ -97,7 +97,7 @@ class RealGateYard:
     """Fake containers in real cgroups, and the gate's own process."""
 
     def __init__(
-        self, place: Cells, *, freeze: bool, on_timeout: Ruling, hold_seconds: float
+        self, place: Cells, *, freeze: bool, on_timeout: GateDecision, hold_seconds: float
     ) -> None:
         self.place = place
         self.heard: list[GateMessage] = []

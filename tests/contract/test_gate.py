@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.gate.mounts import hierarchies
-from agent.ports import Birth, GateState, Ruling, Settled
+from agent.ports import CgroupCreated, GateDecision, GateState, HoldEnded
 from tests.contract.gate_yard import FakeGateYard, GateYard, RealGateYard, hear
 from tests.gate.cells import await_, cells
 
@@ -17,14 +17,14 @@ MakeYard = Callable[..., GateYard]
 
 @pytest.fixture(params=["fake", "v1", "v2"])
 def make_yard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeYard]:
-    """Makes one yard with a standing gate; closes it."""
-    given: dict[str, Any] = {"freeze": True, "on_timeout": Ruling.THAW, "hold_seconds": 30.0}
+    """Makes one yard with a working gate; closes it."""
+    given: dict[str, Any] = {"freeze": True, "on_timeout": GateDecision.THAW, "hold_seconds": 30.0}
     made: list[FakeGateYard | RealGateYard] = []
 
     def begin(yard: FakeGateYard | RealGateYard) -> GateYard:
         made.append(yard)
         yard.gate.start()
-        assert hear(yard, GateState).standing
+        assert hear(yard, GateState).working
         return yard
 
     if request.param == "fake":
@@ -51,12 +51,12 @@ def started(yard: GateYard) -> str:
 def test_unjudged_is_held_until_it_may_run(make_yard: MakeYard, by: str) -> None:
     yard = make_yard()
     one = started(yard)
-    birth = hear(yard, Birth, one)
-    assert birth.held and not birth.build_step
+    created = hear(yard, CgroupCreated, one)
+    assert created.held and not created.build_step
     assert yard.lives(one) and not yard.ran(one)
-    yard.gate.admit(one) if by == "admit" else yard.gate.rule(one, Ruling.THAW)
-    settled = hear(yard, Settled, one)
-    assert (settled.ruling, settled.unanswered) == (Ruling.THAW, False)
+    yard.gate.admit(one) if by == "admit" else yard.gate.rule(one, GateDecision.THAW)
+    hold_ended = hear(yard, HoldEnded, one)
+    assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.THAW, False)
     await_(lambda: yard.ran(one), "it ran")
 
 
@@ -64,10 +64,10 @@ def test_unjudged_is_held_until_it_may_run(make_yard: MakeYard, by: str) -> None
 def test_unjudged_is_held_until_it_is_killed(make_yard: MakeYard, by: str) -> None:
     yard = make_yard()
     one = started(yard)
-    assert hear(yard, Birth, one).held
-    yard.gate.refuse(one) if by == "refuse" else yard.gate.rule(one, Ruling.KILL)
-    settled = hear(yard, Settled, one)
-    assert (settled.ruling, settled.unanswered) == (Ruling.KILL, False)
+    assert hear(yard, CgroupCreated, one).held
+    yard.gate.refuse(one) if by == "refuse" else yard.gate.rule(one, GateDecision.KILL)
+    hold_ended = hear(yard, HoldEnded, one)
+    assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, False)
     await_(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
@@ -77,9 +77,9 @@ def test_admitted_before_is_not_held(make_yard: MakeYard) -> None:
     one = yard.create()
     yard.gate.admit(one)
     yard.start(one)
-    assert not hear(yard, Birth, one).held
+    assert not hear(yard, CgroupCreated, one).held
     await_(lambda: yard.ran(one), "it ran")
-    assert not [message for message in yard.heard if isinstance(message, Settled)]
+    assert not [message for message in yard.heard if isinstance(message, HoldEnded)]
 
 
 def test_refused_before_dies_at_birth(make_yard: MakeYard) -> None:
@@ -87,8 +87,8 @@ def test_refused_before_dies_at_birth(make_yard: MakeYard) -> None:
     one = yard.create()
     yard.gate.refuse(one)
     yard.start(one)
-    assert hear(yard, Birth, one).held
-    assert hear(yard, Settled, one).ruling is Ruling.KILL
+    assert hear(yard, CgroupCreated, one).held
+    assert hear(yard, HoldEnded, one).decision is GateDecision.KILL
     await_(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
@@ -102,8 +102,8 @@ def test_the_last_word_before_birth_counts(make_yard: MakeYard) -> None:
     yard.gate.admit(other)
     yard.start(one)
     yard.start(other)
-    assert hear(yard, Settled, one).ruling is Ruling.KILL
-    assert not hear(yard, Birth, other).held
+    assert hear(yard, HoldEnded, one).decision is GateDecision.KILL
+    assert not hear(yard, CgroupCreated, other).held
 
 
 def test_forgotten_is_held_again(make_yard: MakeYard) -> None:
@@ -113,52 +113,52 @@ def test_forgotten_is_held_again(make_yard: MakeYard) -> None:
         yard.gate.admit(each)
     yard.gate.forget(one)
     yard.start(one)
-    assert hear(yard, Birth, one).held
+    assert hear(yard, CgroupCreated, one).held
     yard.gate.forget()
     yard.start(other)
-    assert hear(yard, Birth, other).held
+    assert hear(yard, CgroupCreated, other).held
 
 
 def test_the_first_answer_to_a_hold_counts(make_yard: MakeYard) -> None:
     yard = make_yard()
     one = started(yard)
-    hear(yard, Birth, one)
-    yard.gate.rule(one, Ruling.KILL)
-    yard.gate.rule(one, Ruling.THAW)
-    hear(yard, Settled, one)
+    hear(yard, CgroupCreated, one)
+    yard.gate.rule(one, GateDecision.KILL)
+    yard.gate.rule(one, GateDecision.THAW)
+    hear(yard, HoldEnded, one)
     await_(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
-    assert [m.ruling for m in yard.heard if isinstance(m, Settled)] == [Ruling.KILL]
+    assert [m.decision for m in yard.heard if isinstance(m, HoldEnded)] == [GateDecision.KILL]
 
 
 def test_left_alone_stays_as_it_is(make_yard: MakeYard) -> None:
     yard = make_yard()
     one = started(yard)
-    hear(yard, Birth, one)
-    yard.gate.rule(one, Ruling.LEAVE)
-    assert hear(yard, Settled, one).ruling is Ruling.LEAVE
+    hear(yard, CgroupCreated, one)
+    yard.gate.rule(one, GateDecision.LEAVE)
+    assert hear(yard, HoldEnded, one).decision is GateDecision.LEAVE
     assert yard.lives(one) and not yard.ran(one)
 
 
-@pytest.mark.parametrize("answer", [Ruling.THAW, Ruling.KILL])
-def test_time_is_up(make_yard: MakeYard, answer: Ruling) -> None:
+@pytest.mark.parametrize("answer", [GateDecision.THAW, GateDecision.KILL])
+def test_time_is_up(make_yard: MakeYard, answer: GateDecision) -> None:
     yard = make_yard(on_timeout=answer, hold_seconds=0.3)
     one = started(yard)
-    hear(yard, Birth, one)
+    hear(yard, CgroupCreated, one)
     yard.time_is_up(one)
-    settled = hear(yard, Settled, one)
-    assert (settled.ruling, settled.unanswered) == (answer, True)
+    hold_ended = hear(yard, HoldEnded, one)
+    assert (hold_ended.decision, hold_ended.unanswered) == (answer, True)
     await_(lambda: yard.ran(one) or not yard.lives(one), "the answer was carried out")
-    assert yard.ran(one) == (answer is Ruling.THAW)
+    assert yard.ran(one) == (answer is GateDecision.THAW)
 
 
 def test_close_answers_for_those_held(make_yard: MakeYard) -> None:
-    yard = make_yard(on_timeout=Ruling.KILL)
+    yard = make_yard(on_timeout=GateDecision.KILL)
     one = started(yard)
-    hear(yard, Birth, one)
+    hear(yard, CgroupCreated, one)
     yard.gate.close()
-    settled = hear(yard, Settled, one)
-    assert (settled.ruling, settled.unanswered) == (Ruling.KILL, True)
+    hold_ended = hear(yard, HoldEnded, one)
+    assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, True)
     await_(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
@@ -166,8 +166,8 @@ def test_close_answers_for_those_held(make_yard: MakeYard) -> None:
 def test_watching_only(make_yard: MakeYard) -> None:
     yard = make_yard(freeze=False)
     one = started(yard)
-    birth = hear(yard, Birth, one)
-    assert not birth.held and yard.gate.cgroup(one) == birth.cgroup
+    created = hear(yard, CgroupCreated, one)
+    assert not created.held and yard.gate.cgroup(one) == created.cgroup
     await_(lambda: yard.ran(one), "it ran")
 
 
@@ -176,31 +176,31 @@ def test_cgroup_is_known_from_birth(make_yard: MakeYard) -> None:
     one = yard.create()
     assert yard.gate.cgroup(one) is None
     yard.start(one)
-    birth = hear(yard, Birth, one)
-    assert yard.gate.cgroup(one) == birth.cgroup
+    created = hear(yard, CgroupCreated, one)
+    assert yard.gate.cgroup(one) == created.cgroup
 
 
-@pytest.mark.parametrize("ruling", [Ruling.THAW, Ruling.KILL])
-def test_no_ruling_is_lost_when_the_gate_dies(make_yard: MakeYard, ruling: Ruling) -> None:
+@pytest.mark.parametrize("decision", [GateDecision.THAW, GateDecision.KILL])
+def test_no_ruling_is_lost_when_the_gate_dies(make_yard: MakeYard, decision: GateDecision) -> None:
     yard = make_yard()
     one = started(yard)
-    assert hear(yard, Birth, one).held
-    yard.lose_gate_while(lambda: yard.gate.rule(one, ruling))
-    assert not hear(yard, GateState, nth=2).standing
-    settled = hear(yard, Settled, one)
-    assert (settled.ruling, settled.unanswered) == (ruling, False)
-    assert hear(yard, GateState, nth=3).standing
-    await_(lambda: yard.ran(one) or not yard.lives(one), "the ruling was carried out")
-    assert yard.ran(one) == (ruling is Ruling.THAW)
+    assert hear(yard, CgroupCreated, one).held
+    yard.lose_gate_while(lambda: yard.gate.rule(one, decision))
+    assert not hear(yard, GateState, nth=2).working
+    hold_ended = hear(yard, HoldEnded, one)
+    assert (hold_ended.decision, hold_ended.unanswered) == (decision, False)
+    assert hear(yard, GateState, nth=3).working
+    await_(lambda: yard.ran(one) or not yard.lives(one), "the decision was carried out")
+    assert yard.ran(one) == (decision is GateDecision.THAW)
 
 
 def test_held_when_the_gate_dies_is_told_again(make_yard: MakeYard) -> None:
     yard = make_yard()
     one = started(yard)
-    hear(yard, Birth, one)
+    hear(yard, CgroupCreated, one)
     yard.lose_gate_while(lambda: None)
-    assert hear(yard, Birth, one, nth=2).held
-    assert hear(yard, GateState, nth=3).standing
+    assert hear(yard, CgroupCreated, one, nth=2).held
+    assert hear(yard, GateState, nth=3).working
     assert yard.lives(one) and not yard.ran(one)
-    yard.gate.rule(one, Ruling.THAW)
+    yard.gate.rule(one, GateDecision.THAW)
     await_(lambda: yard.ran(one), "it ran")

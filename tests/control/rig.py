@@ -8,32 +8,39 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agent.control.acts import Acts
-from agent.control.answers import Answers, Memory
-from agent.control.brake import Brake, BrakeLimits
-from agent.control.compose import Composer
+from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
 from agent.control.connection import Connection
-from agent.control.enforce import Enforcer, Tools
+from agent.control.container_actions import ContainerActions
+from agent.control.enforce import Enforcer, Services
+from agent.control.finding_factory import FindingFactory
 from agent.control.layer_state import FightLimits
-from agent.control.lists import ListKeeper
+from agent.control.list_loader import ListKeeper
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
-from agent.control.record import Recorder
-from agent.control.sweep import Sweeper
+from agent.control.recorder import Recorder
+from agent.control.rescan import Rescanner
+from agent.control.status_view import Memory, StatusView
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.identity import ImageIdentity
 from agent.domain.ids import new_id
-from agent.domain.verdict import DEFAULT_ENFORCE, Action, ActionTable, Mode, Net, Verdict
+from agent.domain.verdict import (
+    DEFAULT_ENFORCE,
+    Action,
+    ActionTable,
+    EnforcementPoint,
+    Mode,
+    Verdict,
+)
 from agent.ports import (
     STREAM,
-    Birth,
+    CgroupCreated,
     EngineEvent,
+    GateDecision,
     GateMessage,
     GateState,
+    HoldEnded,
     Layer,
-    Ruling,
-    Settled,
     TrustedList,
 )
 from tests.control.delivery import Chooser, Delivery, first_come
@@ -45,21 +52,21 @@ from tests.fakes.processes import FakeProcesses, MemoryEvidence
 from tests.fakes.sink import FakeSink
 
 UP = "stream up"
-LIMITS = BrakeLimits(kills=10, seconds=60.0, share=0.5)
+LIMITS = CircuitBreakerLimits(kills=10, seconds=60.0, share=0.5)
 FIGHT = FightLimits(heals=3, seconds=60.0)
 LOOK_SECONDS = 60.0  # between two looks at all layers
 
 
 @dataclass(slots=True)
 class Rig:
-    """See the module. `standing` False: a host whose gate cannot stand."""
+    """See the module. `working` False: a host whose gate cannot stand."""
 
     mode: Mode = Mode.ENFORCE
     actions: dict[Verdict, Action] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    limits: BrakeLimits = LIMITS
-    standing: bool = True
-    on_timeout: Ruling = Ruling.THAW
+    limits: CircuitBreakerLimits = LIMITS
+    working: bool = True
+    on_timeout: GateDecision = GateDecision.THAW
     trusted: TrustedList | DockwardenError | None = None
     watched_since: datetime | None = None
     layers: Sequence[Layer] = ()
@@ -75,14 +82,14 @@ class Rig:
     processes: FakeProcesses = field(init=False)
     evidence: MemoryEvidence = field(init=False)
     enforcer: Enforcer = field(init=False)
-    sweeper: Sweeper = field(init=False)
+    rescanner: Rescanner = field(init=False)
     lists: ListKeeper = field(init=False)
     connection: Connection = field(init=False)
     reconciler: Reconciler = field(init=False)
 
     def __post_init__(self) -> None:
         policy = self._policy()
-        freeze = self.mode is Mode.ENFORCE and Net.GATE in policy.nets
+        freeze = self.mode is Mode.ENFORCE and EnforcementPoint.GATE in policy.enforcement_points
         self.post = Delivery(
             self.host,
             self.clock,
@@ -94,20 +101,24 @@ class Rig:
             self.host, self.post.gate_said.append, freeze=freeze, on_timeout=self.on_timeout
         )
         self.processes, self.evidence = FakeProcesses(self.host), MemoryEvidence()
-        acts = Acts(self.host, self.processes, self.evidence, self.clock, policy.allow_derived)
-        composer = Composer(policy, self.clock, self._new_id)
-        tools = Tools(acts, self.gate, self.processes, self.post, self.clock, composer, self._emit)
-        self.enforcer = Enforcer(policy, tools, Brake(self.limits))
-        self.sweeper = Sweeper(self.enforcer, watched_since=self.watched_since)
+        actions = ContainerActions(
+            self.host, self.processes, self.evidence, self.clock, policy.allow_derived
+        )
+        finding_factory = FindingFactory(policy, self.clock, self._new_id)
+        services = Services(
+            actions, self.gate, self.processes, self.post, self.clock, finding_factory, self._emit
+        )
+        self.enforcer = Enforcer(policy, services, CircuitBreaker(self.limits))
+        self.rescanner = Rescanner(self.enforcer, watched_since=self.watched_since)
         self.lists = ListKeeper(
             self.enforcer,
-            self.sweeper,
+            self.rescanner,
             load=self._load,
             last_good=lambda: self.remembered[-1] if self.remembered else None,
             remember=self.remembered.append,
         )
         self.connection = Connection(
-            self.enforcer, self.sweeper, ask=self.host.info, root=ROOT, moved=lambda _root: None
+            self.enforcer, self.rescanner, ask=self.host.info, root=ROOT, moved=lambda _root: None
         )
         self.reconciler = Reconciler(
             self.layers,
@@ -116,7 +127,7 @@ class Rig:
             period=LOOK_SECONDS,
             work=self.post,
             clock=self.clock,
-            composer=composer,
+            finding_factory=finding_factory,
             emit=self._emit,
             healing=self.healing,
         )
@@ -142,7 +153,7 @@ class Rig:
     def boot(self) -> None:
         """Start as the daemon does; nothing is delivered yet."""
         self.lists.load_first()
-        if self.standing:
+        if self.working:
             self.gate.start()
         self.connect()
 
@@ -171,8 +182,8 @@ class Rig:
     def tick(self, seconds: float = 0.0) -> None:
         """Time passes, and the loop looks at the clock."""
         self.clock.advance(seconds)
-        self.enforcer.judge.retry_due()
-        self.sweeper.tick()
+        self.enforcer.evaluator.retry_due()
+        self.rescanner.tick()
         self.lists.tick()
         self.reconciler.tick()
 
@@ -220,15 +231,15 @@ class Rig:
         """The names of what happened, for one kind of finding."""
         return [finding.event for finding in self.findings if finding.kind is kind]
 
-    def answers(self) -> Answers:
+    def status_view(self) -> StatusView:
         """What the control socket would be told."""
         recorder = Recorder(
             self.sink, [], complete=lambda f: f, kept=lambda _: None, crashed=lambda _: None
         )
-        return Answers(
+        return StatusView(
             self.enforcer,
             self.lists,
-            self.sweeper,
+            self.rescanner,
             self.connection,
             recorder,
             self.reconciler,
@@ -275,18 +286,18 @@ class Rig:
         elif isinstance(message, str):
             self.connection.down(message)
         elif message.type == STREAM:
-            self.sweeper.sweep(f"stream {message.action}")
+            self.rescanner.rescan(f"stream {message.action}")
         else:
             self.enforcer.on_event(message)
 
     def _handle_gate(self, message: GateMessage) -> None:
         match message:
-            case Birth():
-                self.enforcer.gatehouse.on_birth(message)
-            case Settled():
-                self.enforcer.gatehouse.on_settled(message)
+            case CgroupCreated():
+                self.enforcer.gate_handler.on_cgroup_created(message)
+            case HoldEnded():
+                self.enforcer.gate_handler.on_hold_ended(message)
             case GateState():
-                self.enforcer.gatehouse.on_gate_state(message)
+                self.enforcer.gate_handler.on_gate_state(message)
 
     def _notice(self) -> None:
         self.gate.notice_ends()

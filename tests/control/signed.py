@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.control.answers import Answers
-from agent.control.sync import Periods, Syncer
+from agent.control.list_syncer import Periods, Syncer
+from agent.control.status_view import StatusView
 from agent.domain.allowlist import Allowlist
 from agent.domain.errors import DockwardenError
 from agent.errors import AllowlistRejected
@@ -33,7 +33,7 @@ class Signed:
             self.repository,
             self.rig.lists,
             self.rig.enforcer,
-            self.rig.sweeper,
+            self.rig.rescanner,
             periods=Periods(poll=60.0, refresh=900.0),
             spread=lambda low, high: low + (high - low) * self.dice,
         )
@@ -69,11 +69,11 @@ class Signed:
             if left <= 0:
                 return self
 
-    def answers(self) -> Answers:
+    def status_view(self) -> StatusView:
         """What the control socket is told."""
-        plain = self.rig.answers()
+        plain = self.rig.status_view()
         plain_fields = {name: getattr(plain, name) for name in plain.__slots__}
-        return Answers(**{**plain_fields, "syncer": self.syncer})
+        return StatusView(**{**plain_fields, "syncer": self.syncer})
 
     def told(self, event: str) -> list[str]:
         """The summaries of the findings of this name."""

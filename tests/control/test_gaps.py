@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from agent.control.brake import BrakeLimits
+from agent.control.circuit_breaker import CircuitBreakerLimits
 from agent.control.connection import EngineMoved
 from agent.domain.finding import Kind
-from agent.domain.verdict import Action, Net
+from agent.domain.verdict import Action, EnforcementPoint
 from agent.errors import EngineUnavailable
 from tests.control.rig import Rig
 from tests.control.yard import listed
@@ -27,7 +27,10 @@ def test_what_ran_before_the_agent_is_judged_and_ended() -> None:
     (finding,) = rig.violations
     assert rig.host.live == {"app"}
     assert finding.outcome and finding.container
-    assert (finding.container.name, finding.outcome.net) == ("evil", Net.SWEEP)
+    assert (finding.container.name, finding.outcome.enforcement_point) == (
+        "evil",
+        EnforcementPoint.RESCAN,
+    )
     assert finding.outcome.ran_ms is None  # nobody knows when it began
 
 
@@ -39,12 +42,14 @@ def test_what_was_created_before_the_agent_is_kept_and_refused_when_it_starts() 
     rig.host.start(container_id)
     rig.rest()
     assert rig.host.ran == set()
-    assert [f.outcome.net for f in rig.about("bad") if f.outcome] == [Net.GATE]
+    assert [f.outcome.enforcement_point for f in rig.about("bad") if f.outcome] == [
+        EnforcementPoint.GATE
+    ]
 
 
-@pytest.mark.parametrize("standing", [True, False])
-def test_a_reconnection_finds_what_started_meanwhile(standing: bool) -> None:
-    rig = Rig(trusted=listed("app"), standing=standing).begin()
+@pytest.mark.parametrize("working", [True, False])
+def test_a_reconnection_finds_what_started_meanwhile(working: bool) -> None:
+    rig = Rig(trusted=listed("app"), working=working).begin()
     rig.disconnect()
     rig.drain()
     rig.gate.fall()
@@ -59,7 +64,7 @@ def test_a_reconnection_finds_what_started_meanwhile(standing: bool) -> None:
 
 
 def test_a_replay_after_the_sweep_changes_nothing() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     rig.disconnect()
     since = rig.host.hub.memory[-1].time_ns + 1 if rig.host.hub.memory else 1
     rig.start("evil", "bad")
@@ -71,7 +76,7 @@ def test_a_replay_after_the_sweep_changes_nothing() -> None:
 
 @pytest.mark.parametrize("note", ["gap", "unreadable"])
 def test_a_note_of_the_stream_has_all_judged(note: str) -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     heard = rig.host.hub.listeners.pop()
     rig.start("evil", "bad")
     rig.host.hub.listeners.append(heard)
@@ -103,12 +108,12 @@ def test_a_crashed_engine_comes_back() -> None:
     rig.disconnect()
     rig.host.crash()
     rig.rest()
-    assert rig.answers().status()["engine"]["connected"] is False
+    assert rig.status_view().status()["engine"]["connected"] is False
     rig.host.restart(live_restore=True)
     rig.connect()
     rig.rest()
     assert rig.host.live == {"web"}
-    assert rig.answers().degraded() == []
+    assert rig.status_view().degraded() == []
 
 
 def test_a_hanging_engine_is_asked_until_it_answers() -> None:
@@ -131,7 +136,11 @@ def test_a_hanging_engine_is_asked_until_it_answers() -> None:
 
 
 def test_failing_acts_do_not_flood() -> None:
-    rig = Rig(trusted=listed("app"), standing=False, settings={"nets": frozenset({Net.START})})
+    rig = Rig(
+        trusted=listed("app"),
+        working=False,
+        settings={"enforcement_points": frozenset({EnforcementPoint.START})},
+    )
     rig.begin()
     rig.host.stubborn.add("bad")
     rig.start("evil", "bad")
@@ -148,17 +157,17 @@ def test_failing_acts_do_not_flood() -> None:
 def test_a_failed_listing_is_tried_again_soon() -> None:
     rig = Rig(trusted=listed("app")).begin()
     rig.host.hang()
-    rig.sweeper.sweep("asked for")
+    rig.rescanner.rescan("asked for")
     rig.drain()
-    assert rig.answers().degraded() != []
+    assert rig.status_view().degraded() != []
     rig.host.resume()
     rig.tick(2.0)
     rig.drain()
-    assert rig.answers().degraded() == []
+    assert rig.status_view().degraded() == []
 
 
 def test_all_is_judged_again_by_period() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     rig.host.hub.listeners.clear()
     rig.start("evil", "bad")
     rig.tick(59.0)
@@ -184,13 +193,13 @@ def test_an_engine_that_never_answered_is_no_alarm_but_degraded() -> None:
     rig.post.stream.append(str(EngineUnavailable("no socket")))
     rig.drain()
     assert rig.events_of(Kind.ALARM) == []
-    assert "no socket" in rig.answers().degraded()
+    assert "no socket" in rig.status_view().degraded()
 
 
 def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
     """NTP sets the clock back by an hour between a kill and the next start."""
-    settings = {"nets": frozenset({Net.START})}
-    rig = Rig(trusted=listed("app"), standing=False, settings=settings).begin()
+    settings = {"enforcement_points": frozenset({EnforcementPoint.START})}
+    rig = Rig(trusted=listed("app"), working=False, settings=settings).begin()
     container_id = rig.run("evil", "bad")
     rig.clock.set_wall(rig.clock.now() - timedelta(hours=1))
     rig.host._last_ns = 0
@@ -202,7 +211,7 @@ def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
 
 def test_a_kill_while_the_engine_is_away_is_finished_at_the_gate() -> None:
     """The kernel kills it, the engine hears nothing of it and brings it back."""
-    limits = BrakeLimits(10, 60.0, 1.0)
+    limits = CircuitBreakerLimits(10, 60.0, 1.0)
     rig = Rig(trusted=listed("app", "db"), limits=limits).begin()
     rig.run("app", "stays")
     container_id = rig.run("db", "goes", restart=True)

@@ -25,7 +25,7 @@ def told(**changes: Any) -> dict[str, Any]:
             "freshness": "fresh",
             "fresh_until": "2026-11-24T12:00:00+00:00",
         },
-        "gate": {"standing": True, "reason": ""},
+        "gate": {"working": True, "reason": ""},
         "lockdown": [{"layer": "firewall", "in_place": True, "drift": [], "error": ""}],
         "degraded": [],
     }
@@ -55,9 +55,9 @@ def test_a_host_that_stands_is_not_degraded() -> None:
     ("changes", "word"),
     [
         ({"mode": "observe"}, "observe"),
-        ({"gate": {"standing": False, "reason": "no cgroups"}}, "no cgroups"),
+        ({"gate": {"working": False, "reason": "no cgroups"}}, "no cgroups"),
         ({"engine": {"version": "", "connected": False}}, "engine"),
-        ({"degraded": ["the brake is on"]}, "brake"),
+        ({"degraded": ["the circuit breaker is open"]}, "circuit breaker"),
         ({"lockdown": [{"layer": "f", "in_place": False, "drift": ["x"], "error": ""}]}, "x"),
         ({"lockdown": [{"layer": "f", "in_place": False, "drift": [], "error": "no"}]}, "failed"),
     ],

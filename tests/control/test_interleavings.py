@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.control.brake import BrakeLimits
+from agent.control.circuit_breaker import CircuitBreakerLimits
 from agent.domain.verdict import Mode
 from tests.control.delivery import PRODUCERS
 from tests.control.rig import Rig
@@ -21,7 +21,7 @@ DELIVERIES = PRODUCERS * 3
 LIFE = ("create", "start", "run", "exit", "remove", "rename", "restart-due")
 TROUBLE = (
     *("fall", "stand", "timeout", "hang", "resume", "crash", "up", "restart", "lose", "gap"),
-    *("tick", "reload", "sweep"),
+    *("tick", "reload", "rescan"),
 )
 
 
@@ -121,7 +121,7 @@ class Play:
         self.rig.gate.stand()
 
     def _timeout(self, number: int) -> None:
-        if (chosen := self._pick(number)) and self.rig.gate.standing:
+        if (chosen := self._pick(number)) and self.rig.gate.working:
             self.rig.gate.timeout(chosen)
 
     def _hang(self, _: int) -> None:
@@ -159,8 +159,8 @@ class Play:
     def _reload(self, number: int) -> None:
         self.rig.adopt(listed(*APPROVED, sequence=2 + number))
 
-    def _sweep(self, _: int) -> None:
-        self.rig.sweeper.sweep("asked for")
+    def _rescan(self, _: int) -> None:
+        self.rig.rescanner.rescan("asked for")
 
 
 def unapproved(host: Yard) -> set[str]:
@@ -174,8 +174,8 @@ def check(play: Play) -> None:
     assert unapproved(host) == set()
     assert {name.split("-")[0] for name in host.harmed} <= set(UNAPPROVED)
     assert not rig.gate.held and not any(one.held for one in host.known.values())
-    assert set(rig.enforcer.book.cases) == set(host.known)
-    assert all(case.decision for case in rig.enforcer.book.cases.values())
+    assert set(rig.enforcer.table.entries) == set(host.known)
+    assert all(tracked.decision for tracked in rig.enforcer.table.entries.values())
     assert rig.enforcer.idle
     for name in host.ran:
         if name.split("-")[0] in UNAPPROVED:
@@ -184,9 +184,9 @@ def check(play: Play) -> None:
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps(*LIFE, *DELIVERIES), st.booleans(), st.booleans())
-def test_any_order_of_messages(script: list[Step], standing: bool, keep: bool) -> None:
+def test_any_order_of_messages(script: list[Step], working: bool, keep: bool) -> None:
     policy = {"keep_refused": keep, "keep_killed": keep}
-    play = Play(Rig(trusted=listed(*APPROVED), standing=standing, settings=policy))
+    play = Play(Rig(trusted=listed(*APPROVED), working=working, settings=policy))
     play.carry_out(script).rest()
     check(play)
     for name in play.attempts:
@@ -201,10 +201,10 @@ def test_any_order_of_messages(script: list[Step], standing: bool, keep: bool) -
 @settings(max_examples=120, deadline=None)
 @given(steps("create", "start", "run", "exit", *DELIVERIES), st.booleans(), st.booleans())
 def test_one_finding_for_each_that_was_refused_or_ended(
-    script: list[Step], standing: bool, keep: bool
+    script: list[Step], working: bool, keep: bool
 ) -> None:
     policy = {"keep_refused": keep, "keep_killed": keep}
-    rig = Rig(trusted=listed(*APPROVED), standing=standing, settings=policy)
+    rig = Rig(trusted=listed(*APPROVED), working=working, settings=policy)
     play = Play(rig, again=False).carry_out(script).rest()
     check(play)
     for name, attempts in play.attempts.items():
@@ -221,15 +221,15 @@ def test_one_finding_for_each_that_was_refused_or_ended(
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps(*LIFE, *TROUBLE, *DELIVERIES), st.booleans())
-def test_any_trouble_at_any_time(script: list[Step], standing: bool) -> None:
-    limits = BrakeLimits(1000, 60.0, 1.0)  # no matter how many ran during a gap
-    play = Play(Rig(trusted=listed(*APPROVED), standing=standing, limits=limits))
+def test_any_trouble_at_any_time(script: list[Step], working: bool) -> None:
+    limits = CircuitBreakerLimits(1000, 60.0, 1.0)  # no matter how many ran during a gap
+    play = Play(Rig(trusted=listed(*APPROVED), working=working, limits=limits))
     play.carry_out(script).rest()
     rig, host = play.rig, play.host
     assert unapproved(host) == set()
     assert {name.split("-")[0] for name in host.harmed} <= set(UNAPPROVED)
-    assert set(rig.enforcer.book.cases) == set(host.known)
-    assert all(case.decision for case in rig.enforcer.book.cases.values())
+    assert set(rig.enforcer.table.entries) == set(host.known)
+    assert all(tracked.decision for tracked in rig.enforcer.table.entries.values())
 
 
 @settings(max_examples=80, deadline=None)
@@ -237,7 +237,7 @@ def test_any_trouble_at_any_time(script: list[Step], standing: bool) -> None:
 def test_observe_mode_leaves_the_host_as_it_is_without_an_agent(script: list[Step]) -> None:
     """The same people do the same on a host with the agent and on one without."""
     watched = Play(Rig(mode=Mode.OBSERVE, trusted=listed(*APPROVED)))
-    alone = Play(Rig(mode=Mode.OBSERVE, standing=False))
+    alone = Play(Rig(mode=Mode.OBSERVE, working=False))
     for one in (alone, watched):
         one.carry_out([step for step in script if one is watched or step[0] not in PRODUCERS])
     watched.rest()

@@ -5,27 +5,34 @@ import json
 import msgspec
 
 from agent.control import inventory
-from agent.control.case import Case
+from agent.control.tracked_container import TrackedContainer
 from agent.domain.decision import Decision
 from agent.domain.digest import Digest
 from agent.domain.identity import Container, ContainerState, ImageIdentity
-from agent.domain.verdict import Net, Verdict
+from agent.domain.verdict import EnforcementPoint, Verdict
 from collector.ingest.others import read_inventory
 
 
-def case(number: int, *, state: ContainerState = ContainerState.RUNNING, name: str = "") -> Case:
+def tracked(
+    number: int, *, state: ContainerState = ContainerState.RUNNING, name: str = ""
+) -> TrackedContainer:
     image = ImageIdentity(Digest.of(b"image"), Digest.of(b"manifest"))
     container = Container(f"{number:064x}", name or f"web-{number}", image, state, f"shop:{number}")
     decision = Decision(Verdict.APPROVED, "", scope="acme")
     live = 1 if state.is_live else None
-    return Case(
-        container.id, 0.0, Net.SWEEP, container=container, decision=decision, started_ns=live
+    return TrackedContainer(
+        container.id,
+        0.0,
+        EnforcementPoint.RESCAN,
+        container=container,
+        decision=decision,
+        started_ns=live,
     )
 
 
 def test_what_runs_with_its_images_in_one_record() -> None:
-    cases = [case(2), case(1), case(3, state=ContainerState.EXITED)]
-    (part,) = inventory.parts(*inventory.listed(cases))
+    entries = [tracked(2), tracked(1), tracked(3, state=ContainerState.EXITED)]
+    (part,) = inventory.parts(*inventory.listed(entries))
     found = read_inventory(msgspec.Raw(json.dumps(part).encode()))
     assert [row["name"] for row in part["containers"]] == ["web-1", "web-2"]
     assert [row["references"] for row in part["images"]] == [["shop:1", "shop:2"]]
@@ -33,17 +40,17 @@ def test_what_runs_with_its_images_in_one_record() -> None:
 
 
 def test_the_hash_changes_with_what_runs_and_not_with_its_order() -> None:
-    def name(*cases: Case) -> str:
-        return str(inventory.parts(*inventory.listed(cases))[0]["hash"])
+    def name(*entries: TrackedContainer) -> str:
+        return str(inventory.parts(*inventory.listed(entries))[0]["hash"])
 
-    assert name(case(1), case(2)) == name(case(2), case(1))
-    assert name(case(1)) != name(case(1), case(2))
+    assert name(tracked(1), tracked(2)) == name(tracked(2), tracked(1))
+    assert name(tracked(1)) != name(tracked(1), tracked(2))
     assert name() == name()
 
 
 def test_thousands_are_told_in_parts_that_fit() -> None:
-    cases = [case(number, name="\U0001f433" * 300) for number in range(1000)]
-    parts = inventory.parts(*inventory.listed(cases))
+    entries = [tracked(number, name="\U0001f433" * 300) for number in range(1000)]
+    parts = inventory.parts(*inventory.listed(entries))
     assert [part["part"] for part in parts] == list(range(1, len(parts) + 1))
     assert {part["parts"] for part in parts} == {len(parts)}
     assert max(len(json.dumps(part, ensure_ascii=False).encode()) for part in parts) < 64 << 10

@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from agent.control.metrics import Snapshot, exposition
-from agent.control.publish import Measurer
-from agent.control.tally import Tally
+from agent.control.finding_counters import FindingCounters
+from agent.control.metrics_publisher import Measurer
+from agent.control.metrics_text import Snapshot, exposition
 from agent.domain.finding import Finding, Outcome
-from agent.domain.verdict import Action, Net
+from agent.domain.verdict import Action, EnforcementPoint
 from agent.errors import SinkFailed
 from agent.ports import SinkState
 from tests.fakes.clock import START, FakeClock
@@ -18,10 +18,10 @@ STATUS: dict[str, Any] = {
     "version": "1.2.3",
     "mode": "enforce",
     "since": START.isoformat(),
-    "degraded": ["the cgroup gate does not stand"],
+    "degraded": ["the cgroup gate does not work"],
     "engine": {"connected": True},
-    "gate": {"standing": False},
-    "brake": {"on": False},
+    "gate": {"working": False},
+    "circuit_breaker": {"open": False},
     "break_glass": {"active": False},
     "allowlist": {"sequence": 41, "freshness": "fresh", "synced_at": START.isoformat()},
     "lockdown": [{"layer": "firewall", "in_place": True, "healed": 2}],
@@ -32,24 +32,26 @@ STATUS: dict[str, Any] = {
 
 def a_text(*found: Finding) -> str:
     """Metrics after these findings, or two of the usual ones."""
-    tally = Tally()
-    tally.record(found or [a_finding(1), a_finding(2)])
-    return exposition(Snapshot(STATUS, tally, [SinkState("otlp", 1, 2, 3, 4, "down")], START))
+    counters = FindingCounters()
+    counters.record(found or [a_finding(1), a_finding(2)])
+    return exposition(Snapshot(STATUS, counters, [SinkState("otlp", 1, 2, 3, 4, "down")], START))
 
 
 def test_violations_are_counted_by_verdict_from_zero_on() -> None:
     lines = a_text().splitlines()
     assert 'dockwarden_violations_total{verdict="unlisted"} 2' in lines
     assert 'dockwarden_violations_total{verdict="denied"} 0' in lines
-    assert 'dockwarden_actions_total{action="kill",net="gate",result="ok"} 2' in lines
+    assert 'dockwarden_actions_total{action="kill",enforcement_point="gate",result="ok"} 2' in lines
     assert 'dockwarden_sink_dropped_total{sink="otlp"} 3' in lines
     assert 'dockwarden_sink_failing{sink="otlp"} 1' in lines
-    assert "dockwarden_gate_standing 0" in lines
+    assert "dockwarden_gate_working 0" in lines
     assert "dockwarden_allowlist_sequence 41" in lines
 
 
 def test_durations_are_a_histogram_in_seconds() -> None:
-    slow = replace(a_finding(3), outcome=Outcome(Action.KILL, Net.START, 1.0, took_ms=99_000.0))
+    slow = replace(
+        a_finding(3), outcome=Outcome(Action.KILL, EnforcementPoint.START, 1.0, took_ms=99_000.0)
+    )
     lines = a_text(a_finding(1), slow).splitlines()
     assert 'dockwarden_action_duration_seconds_bucket{le="0.005"} 1' in lines
     assert 'dockwarden_action_duration_seconds_bucket{le="10"} 1' in lines

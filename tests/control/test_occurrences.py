@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.control.acts import Deed
-from agent.control.case import Sentence
-from agent.control.coalesce import Coalescer
+from agent.control.container_actions import ActionResult
+from agent.control.deduplication import Deduplicator
+from agent.control.tracked_container import PendingAction
 from agent.domain.identity import ContainerState
-from agent.domain.verdict import Action, Mode, Net, Verdict
+from agent.domain.verdict import Action, EnforcementPoint, Mode, Verdict
 from tests.control.rig import Rig
 from tests.control.yard import listed
 
-START_ONLY = {"nets": frozenset({Net.START})}
+START_ONLY = {"enforcement_points": frozenset({EnforcementPoint.START})}
 PAUSE = {Verdict.UNLISTED: Action.PAUSE}
 
 
@@ -32,7 +32,7 @@ def test_a_restart_loop_is_one_violation_with_a_count() -> None:
 
 
 def test_a_restart_policy_does_not_bring_a_killed_one_back() -> None:
-    rig = Rig(trusted=listed("app"), standing=False, settings=START_ONLY).begin()
+    rig = Rig(trusted=listed("app"), working=False, settings=START_ONLY).begin()
     rig.start("evil", "bad", restart=True)
     rig.step("stream")
     while not rig.host.harmed:
@@ -68,7 +68,7 @@ def test_distinct_images_are_never_merged() -> None:
 
 
 def test_a_quarantined_container_is_told_once_and_paused_again_when_people_wake_it() -> None:
-    rig = Rig(trusted=listed("app"), actions=PAUSE, standing=False, settings=START_ONLY).begin()
+    rig = Rig(trusted=listed("app"), actions=PAUSE, working=False, settings=START_ONLY).begin()
     container_id = rig.run("evil", "bad")
     for _ in range(3):
         rig.tick(100.0)
@@ -100,13 +100,13 @@ def test_a_rename_is_followed() -> None:
     container_id = rig.run("app", "web")
     rig.host.rename(container_id, "shop")
     rig.drain()
-    assert [row["name"] for row in rig.answers().ps()] == ["shop"]
+    assert [row["name"] for row in rig.status_view().ps()] == ["shop"]
 
 
 def test_a_stuck_action_delays_nobody_else() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     rig.start("evil", "stuck")
-    while not any(case.acting for case in rig.enforcer.book.cases.values()):
+    while not any(tracked.acting for tracked in rig.enforcer.table.entries.values()):
         rig.step(rig.ready()[0])
     for job in rig.post.jobs:
         job.stuck = True  # it never returns
@@ -129,7 +129,7 @@ def test_nothing_is_kept_of_containers_that_are_gone() -> None:
         container_id = rig.run("app" if number % 2 else "evil", f"c-{number}")
         rig.host.people_remove(container_id)
     rig.rest()
-    assert rig.enforcer.book.cases == {}
+    assert rig.enforcer.table.entries == {}
 
 
 steps = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 20)), max_size=40)
@@ -137,11 +137,11 @@ steps = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 20)), max_size=4
 
 @given(steps)
 def test_a_series_counts_from_one_and_ends_after_quiet(script: list[tuple[str, float]]) -> None:
-    coalescer, now = Coalescer(quiet_seconds=10), 0.0
+    deduplicator, now = Deduplicator(quiet_seconds=10), 0.0
     last: dict[str, tuple[float, str, int]] = {}
     for number, (key, wait) in enumerate(script):
         now += wait
-        violation_id, count = coalescer.number((key,), f"id-{number}", now=now)
+        violation_id, count = deduplicator.number((key,), f"id-{number}", now=now)
         when, former_id, former_count = last.get(key, (-99.0, "", 0))
         if now - when > 10:
             assert (violation_id, count) == (f"id-{number}", 1)
@@ -151,23 +151,25 @@ def test_a_series_counts_from_one_and_ends_after_quiet(script: list[tuple[str, f
 
 
 def test_the_coalescer_forgets_the_longest_quiet_series_first() -> None:
-    coalescer = Coalescer(most=2)
+    deduplicator = Deduplicator(most=2)
     for number, key in enumerate("abac"):
-        coalescer.number((key,), str(number), now=float(number))
-    assert coalescer.number(("a",), "new", now=5.0) == ("0", 3)
-    assert coalescer.number(("b",), "new", now=5.0) == ("new", 1)
+        deduplicator.number((key,), str(number), now=float(number))
+    assert deduplicator.number(("a",), "new", now=5.0) == ("0", 3)
+    assert deduplicator.number(("b",), "new", now=5.0) == ("new", 1)
 
 
 def test_a_late_word_of_the_engine_does_not_lengthen_a_run() -> None:
     """The engine tells of a death only once it is done with the start."""
     rig = Rig(trusted=listed("app")).begin()
     container_id = rig.run("app", "one")
-    case = rig.enforcer.book.cases[container_id]
-    assert case.decision
-    case.started(1_000_000_000)
-    case.acting = True
-    case.died(1_130_000_000)
-    deed = Deed(Action.KILL, gone_ns=1_006_000_000, took_ms=1.0)
-    finding = rig.enforcer.tools.composer.done(case, Sentence("id", case.decision), deed)
+    tracked = rig.enforcer.table.entries[container_id]
+    assert tracked.decision
+    tracked.started(1_000_000_000)
+    tracked.acting = True
+    tracked.died(1_130_000_000)
+    result = ActionResult(Action.KILL, gone_ns=1_006_000_000, took_ms=1.0)
+    finding = rig.enforcer.services.finding_factory.done(
+        tracked, PendingAction("id", tracked.decision), result
+    )
     assert finding.outcome
     assert finding.outcome.ran_ms == 6.0

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from agent.control.answers import REMEMBERED
+from agent.control.control_api import ControlApi
+from agent.control.egress_denials import EgressDenials
 from agent.control.layer_state import LONGEST_TRUCE, Fight, FightLimits
-from agent.control.turned_away import TurnedAway
-from agent.control.verbs import Verbs
+from agent.control.status_view import REMEMBERED
 from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.lockdown import Difference, Disturbance, Drift, Refusal
@@ -50,8 +50,8 @@ def walled(**options: Any) -> tuple[Rig, FakeFirewall]:
         if isinstance(message, Disturbance):
             rigs[0].reconciler.disturbed("firewall", message.culprit)
         else:
-            tools = rigs[0].enforcer.tools
-            TurnedAway(tools.clock, tools.composer, tools.emit).refused(message)
+            services = rigs[0].enforcer.services
+            EgressDenials(services.clock, services.finding_factory, services.emit).refused(message)
 
     firewall = FakeFirewall(sink)
 
@@ -151,7 +151,7 @@ def test_a_failing_layer_is_told_once_and_each_time_anew() -> None:
     assert sorted(events(rig)) == ["applied", "failed"]
     assert other.state == "ours"
     assert rig.reconciler.degraded() == ["fake: the file system is read-only"]
-    assert "read-only" in rig.answers().status()["degraded"][0]
+    assert "read-only" in rig.status_view().status()["degraded"][0]
     layer.fails = "the file is immutable"
     undone(rig, layer)
     layer.fails = ""
@@ -392,13 +392,13 @@ def test_a_refusal_can_be_looked_up(name: str) -> None:
     rig.run("evil", "bad")
     firewall.refuse(Refusal("quay.io", 3, "192.0.2.1:443/tcp", "engine"))
     firewall.refuse(Refusal("", 1, "192.0.2.9:80/tcp", "engine"))
-    answer = rig.answers().explain(name)
+    answer = rig.status_view().explain(name)
     assert (answer["name"], answer["action"]) == ("quay.io", "refuse")
     assert answer["reason"] == "The engine tried to reach quay.io and was refused (3 packets)."
     assert "private registry" in answer["next_step"]
-    assert rig.answers().explain("bad")["action"] == "kill"
+    assert rig.status_view().explain("bad")["action"] == "kill"
     with pytest.raises(DockwardenError, match="no refused address"):
-        rig.answers().explain("ghcr.io")
+        rig.status_view().explain("ghcr.io")
 
 
 def test_the_refusals_that_are_remembered_are_bounded() -> None:
@@ -489,6 +489,6 @@ def test_an_agent_that_does_nothing_about_a_restore_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rig = a_rig(FakeLayer())
-    monkeypatch.setattr("agent.control.verbs.RESTORE_SECONDS", 0.05)
+    monkeypatch.setattr("agent.control.control_api.RESTORE_SECONDS", 0.05)
     with looping() as loop, pytest.raises(DockwardenError, match="did not answer"):
-        Verbs(rig.answers(), loop).for_root()["restore"]({})  # nobody runs the rig's jobs
+        ControlApi(rig.status_view(), loop).for_root()["restore"]({})  # nobody runs the rig's jobs

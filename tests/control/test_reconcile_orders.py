@@ -93,7 +93,7 @@ def test_any_order(steps: list[tuple[str, int]]) -> None:
     shop, rig = Workshop(), Rig()
     layers = {name: Traced(name, shop) for name in LAYERS}
     rows: list[Any] = []
-    parts = rig.enforcer.tools
+    parts = rig.enforcer.services
     reconciler = Reconciler(
         tuple(layers.values()),
         mend=True,
@@ -101,7 +101,7 @@ def test_any_order(steps: list[tuple[str, int]]) -> None:
         period=LOOK_SECONDS,
         work=shop,
         clock=rig.clock,
-        composer=parts.composer,
+        finding_factory=parts.finding_factory,
         emit=parts.emit,
     )
 

@@ -35,7 +35,7 @@ def test_creation_times_are_listed_in_whole_seconds() -> None:
 
 
 def test_what_was_ended_by_us_is_not_reported_again_by_the_next_sweep() -> None:
-    rig = Rig(trusted=listed("app"), standing=False, watched_since=START).begin()
+    rig = Rig(trusted=listed("app"), working=False, watched_since=START).begin()
     rig.start("evil", "bad")
     rig.rest()
     for _ in range(3):
@@ -46,7 +46,7 @@ def test_what_was_ended_by_us_is_not_reported_again_by_the_next_sweep() -> None:
 
 @pytest.mark.parametrize("ran", [True, False])
 def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     container_id = rig.create("evil", "bad")
     if ran:
         rig.host.start(container_id)
@@ -54,11 +54,11 @@ def test_gone_before_it_was_seen_is_undetermined_only_if_it_ran(ran: bool) -> No
     rig.rest()
     verdicts = [f.decision.verdict for f in rig.violations if f.decision]
     assert verdicts == ([Verdict.UNDETERMINED] if ran else [])
-    assert rig.enforcer.book.cases == {}
+    assert rig.enforcer.table.entries == {}
 
 
 def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
-    rig = Rig(trusted=listed("app"), standing=False)
+    rig = Rig(trusted=listed("app"), working=False)
     rig.host.readable_files = False
     rig.begin()
     container_id = rig.start("evil", "bad")
@@ -68,11 +68,11 @@ def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
     rig.host.people_remove(container_id)
     rig.rest()
     assert [f.event for f in rig.about("bad")] == ["container.undetermined"]
-    assert rig.enforcer.book.cases == {}
+    assert rig.enforcer.table.entries == {}
 
 
 def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     container_id = rig.create("evil", "bad")
     rig.host.start(container_id)
     rig.clock.advance(2)
@@ -86,7 +86,7 @@ def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
 
 
 def test_destroyed_while_it_is_looked_at() -> None:
-    rig = Rig(trusted=listed("app"), standing=False).begin()
+    rig = Rig(trusted=listed("app"), working=False).begin()
     rig.image("evil")
     rig.drain()
     container_id = rig.create("evil", "bad")
@@ -96,14 +96,14 @@ def test_destroyed_while_it_is_looked_at() -> None:
     rig.host.people_remove(container_id)
     rig.rest(lambda ready: "stream" if "stream" in ready else ready[0])
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.book.cases == {}
+    assert rig.enforcer.table.entries == {}
 
 
 def test_a_stale_listing_revives_nobody() -> None:
-    rig = Rig(trusted=listed("app"), settings={"keep_killed": False}, standing=False).begin()
+    rig = Rig(trusted=listed("app"), settings={"keep_killed": False}, working=False).begin()
     rig.start("evil", "bad")
-    rig.sweeper.sweep("asked for")
+    rig.rescanner.rescan("asked for")
     rig.step("job")  # listed as running
     rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
     assert len(rig.about("bad")) == 1
-    assert rig.enforcer.book.cases == {}
+    assert rig.enforcer.table.entries == {}

@@ -39,11 +39,11 @@ def test_the_record_says_what_the_finding_says() -> None:
     assert record["decision"]["verdict"] == "unlisted"
     assert record["outcome"] == {
         "action": "kill",
-        "net": "gate",
+        "enforcement_point": "gate",
         "ran_ms": 0.0,
         "took_ms": 3.25,
         "error": "",
-        "braked": False,
+        "breaker_open": False,
     }
 
 

@@ -10,7 +10,7 @@ from agent.domain.digest import Digest
 from agent.domain.finding import Finding, Kind, Outcome, Severity
 from agent.domain.identity import Container, ContainerState, ImageIdentity
 from agent.domain.ids import new_id
-from agent.domain.verdict import Action, Mode, Net, Verdict
+from agent.domain.verdict import Action, EnforcementPoint, Mode, Verdict
 
 AT = datetime(2026, 11, 23, 12, 3, 4, 567890, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ def a_finding(number: int = 1, *, occurrence: int = 1) -> Finding:
             created_at=AT,
         ),
         decision=Decision(Verdict.UNLISTED, "No level lists this image.", scope="acme"),
-        outcome=Outcome(Action.KILL, Net.GATE, ran_ms=0.0, took_ms=3.25),
+        outcome=Outcome(Action.KILL, EnforcementPoint.GATE, ran_ms=0.0, took_ms=3.25),
         violation_id=new_id(AT, bytes(8)),
         occurrence=occurrence,
         next_step="Ask platform@acme.example for an approval.",
@@ -87,11 +87,11 @@ decisions = st.builds(
 outcomes = st.builds(
     Outcome,
     action=st.sampled_from(Action),
-    net=st.sampled_from(Net),
+    enforcement_point=st.sampled_from(EnforcementPoint),
     ran_ms=numbers,
     took_ms=numbers,
     error=any_text,
-    braked=st.booleans(),
+    breaker_open=st.booleans(),
 )
 findings = st.builds(
     Finding,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.ports import Birth, GateMessage, GateState, Ruling, Settled
+from agent.ports import CgroupCreated, GateDecision, GateMessage, GateState, HoldEnded
 from tests.fakes.host import FakeHost, Fate
 
 
@@ -19,16 +19,16 @@ class FakeGate:
         sink: Callable[[GateMessage], None],
         *,
         freeze: bool = True,
-        on_timeout: Ruling = Ruling.THAW,
+        on_timeout: GateDecision = GateDecision.THAW,
     ) -> None:
         self._host, self._sink = host, sink
         self._freeze, self._on_timeout = freeze, on_timeout
         self._admitted: set[str] = set()
         self._refused: set[str] = set()
-        self._rulings: dict[str, Ruling] = {}
+        self._decisions: dict[str, GateDecision] = {}
         self._paths: dict[str, str] = {}
         self.held: dict[str, float] = {}
-        self.standing = False
+        self.working = False
         host.born = self._born
 
     def start(self) -> None:
@@ -39,19 +39,19 @@ class FakeGate:
         """See `ports.Gate`; thaws it if it is held."""
         self._refused.discard(container_id)
         self._admitted.add(container_id)
-        self._answer(container_id, Ruling.THAW)
+        self._answer(container_id, GateDecision.THAW)
 
     def refuse(self, container_id: str) -> None:
         """See `ports.Gate`; kills it if it is held."""
         self._admitted.discard(container_id)
         self._refused.add(container_id)
-        self._answer(container_id, Ruling.KILL)
+        self._answer(container_id, GateDecision.KILL)
 
-    def rule(self, container_id: str, ruling: Ruling) -> None:
+    def rule(self, container_id: str, decision: GateDecision) -> None:
         """See `ports.Gate`; kept for the next gate if this one fell."""
         if container_id in self.held:
-            self._rulings.setdefault(container_id, ruling)
-        self._answer(container_id, ruling)
+            self._decisions.setdefault(container_id, decision)
+        self._answer(container_id, decision)
 
     def forget(self, container_id: str | None = None) -> None:
         """See `ports.Gate`."""
@@ -66,7 +66,7 @@ class FakeGate:
         """See `ports.Gate`."""
         for container_id in list(self.held):
             self.timeout(container_id)
-        self.standing = False
+        self.working = False
 
     # What befalls it.
 
@@ -77,71 +77,73 @@ class FakeGate:
 
     def fall(self, reason: str = "its process was killed") -> None:
         """It dies; what it held stays frozen."""
-        if self.standing:
-            self.standing = False
+        if self.working:
+            self.working = False
             self._sink(GateState(False, reason))
 
     def stand(self) -> None:
         """It stands (again): first it tells of what it found frozen."""
-        if self.standing:
+        if self.working:
             return
-        self.standing = True
+        self.working = True
         self.notice_ends()
         for container_id in list(self.held):
-            self._tell_birth(container_id, held=True)
-            if ruling := self._known_answer(container_id):
-                self._settle(container_id, ruling)
+            self._tell_created(container_id, held=True)
+            if decision := self._known_answer(container_id):
+                self._settle(container_id, decision)
         self._sink(GateState(True))
 
     def notice_ends(self) -> None:
         """Cgroups of held containers that are gone: the engine went down or removed them."""
         for container_id in list(self.held):
             one = self._host.known.get(container_id)
-            if self.standing and (one is None or not one.held):
-                self._settle(container_id, Ruling.LEAVE, unanswered=True)
+            if self.working and (one is None or not one.held):
+                self._settle(container_id, GateDecision.LEAVE, unanswered=True)
 
     def hold_paused(self, container_id: str) -> None:
         """It finds one frozen by people's own pause and cannot know that."""
         self.held[container_id] = self._host.clock.monotonic()
-        self._tell_birth(container_id, held=True)
+        self._tell_created(container_id, held=True)
 
     # Inside
 
     def _born(self, container_id: str) -> Fate:
-        if not self.standing:
+        if not self.working:
             return Fate.RUN
         self.notice_ends()
         if not self._freeze or container_id in self._admitted:
-            self._tell_birth(container_id, held=False)
+            self._tell_created(container_id, held=False)
             return Fate.RUN
         self.held[container_id] = self._host.clock.monotonic()
-        self._tell_birth(container_id, held=True)
+        self._tell_created(container_id, held=True)
         if container_id in self._refused:
-            self._settle(container_id, Ruling.KILL)
+            self._settle(container_id, GateDecision.KILL)
             return Fate.KILL
         return Fate.HOLD
 
-    def _tell_birth(self, container_id: str, *, held: bool) -> None:
+    def _tell_created(self, container_id: str, *, held: bool) -> None:
         path = self._paths[container_id] = f"/docker/{container_id}"
-        born_ns = int(self._host.clock.monotonic() * 1e9)
-        self._sink(Birth(container_id, path, held, born_ns))
+        created_ns = int(self._host.clock.monotonic() * 1e9)
+        self._sink(CgroupCreated(container_id, path, held, created_ns))
 
-    def _known_answer(self, container_id: str) -> Ruling | None:
-        if container_id in self._rulings:
-            return self._rulings[container_id]
+    def _known_answer(self, container_id: str) -> GateDecision | None:
+        if container_id in self._decisions:
+            return self._decisions[container_id]
         if container_id in self._refused:
-            return Ruling.KILL
-        return Ruling.THAW if container_id in self._admitted else None
+            return GateDecision.KILL
+        return GateDecision.THAW if container_id in self._admitted else None
 
-    def _answer(self, container_id: str, ruling: Ruling) -> None:
-        if self.standing and container_id in self.held:
-            self._settle(container_id, ruling)
+    def _answer(self, container_id: str, decision: GateDecision) -> None:
+        if self.working and container_id in self.held:
+            self._settle(container_id, decision)
 
-    def _settle(self, container_id: str, ruling: Ruling, *, unanswered: bool = False) -> None:
+    def _settle(
+        self, container_id: str, decision: GateDecision, *, unanswered: bool = False
+    ) -> None:
         held_ms = (self._host.clock.monotonic() - self.held.pop(container_id)) * 1000
-        self._rulings.pop(container_id, None)
-        if ruling is Ruling.THAW:
+        self._decisions.pop(container_id, None)
+        if decision is GateDecision.THAW:
             self._host.thaw(container_id)
-        elif ruling is Ruling.KILL:
+        elif decision is GateDecision.KILL:
             self._host.kernel_kill(container_id)
-        self._sink(Settled(container_id, ruling, held_ms, unanswered))
+        self._sink(HoldEnded(container_id, decision, held_ms, unanswered))

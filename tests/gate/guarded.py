@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from agent.adapters.cgroup_gate import CgroupGate
-from agent.ports import Birth, GateMessage, GateState, Ruling, Settled
+from agent.ports import CgroupCreated, GateDecision, GateMessage, GateState, HoldEnded
 from tests.gate.cells import PATIENCE
 
-M = TypeVar("M", Birth, Settled, GateState)
+M = TypeVar("M", CgroupCreated, HoldEnded, GateState)
 
 
 class Guarded:
@@ -21,7 +21,7 @@ class Guarded:
         given: dict[str, Any] = {
             "freeze": True,
             "hold_seconds": 30.0,
-            "on_timeout": Ruling.THAW,
+            "on_timeout": GateDecision.THAW,
             "build_steps": "deny",
         }
         self.gate = CgroupGate(self._new.put, **(given | dict(place) | settings))
@@ -29,7 +29,7 @@ class Guarded:
     def start(self) -> "Guarded":
         """Start it and wait until it stands."""
         self.gate.start()
-        self.await_(GateState, lambda state: state.standing)
+        self.await_(GateState, lambda state: state.working)
         return self
 
     def await_(self, kind: type[M], such: Callable[[M], bool]) -> M:
@@ -45,13 +45,13 @@ class Guarded:
             if isinstance(message, kind) and such(message):
                 return message
 
-    def birth(self, container_id: str) -> Birth:
-        """The next birth of a container."""
-        return self.await_(Birth, lambda birth: birth.container_id == container_id)
+    def created(self, container_id: str) -> CgroupCreated:
+        """The next cgroup of a container."""
+        return self.await_(CgroupCreated, lambda created: created.container_id == container_id)
 
-    def settled(self, container_id: str) -> Settled:
+    def hold_ended(self, container_id: str) -> HoldEnded:
         """The next settlement of a container."""
-        return self.await_(Settled, lambda settled: settled.container_id == container_id)
+        return self.await_(HoldEnded, lambda hold_ended: hold_ended.container_id == container_id)
 
     def close(self) -> None:
         """End the gate."""

@@ -1,4 +1,4 @@
-"""Whatever dies or stalls at whatever moment, nothing stays frozen and no ruling is lost."""
+"""Whatever dies or stalls at whatever moment, nothing stays frozen and no decision is lost."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.cgroup_gate.link import GateLink
-from agent.ports import GateState, Ruling
+from agent.ports import GateDecision, GateState
 from tests.gate.cells import Cell, Cells, await_
 from tests.gate.guarded import Guarded
 
@@ -23,19 +23,19 @@ AGENT = """
 import sys, time
 from agent.adapters.cgroup_gate import supervisor
 from agent.adapters.cgroup_gate import CgroupGate
-from agent.ports import Birth, GateState, Ruling
+from agent.ports import CgroupCreated, GateState, GateDecision
 mount, root, version, engine, hold, answer = sys.argv[1:]
 def sink(message):
     if isinstance(message, GateState):
-        print(message.standing, gate.pid, flush=True)
-    if isinstance(message, Birth) and message.held:
+        print(message.working, gate.pid, flush=True)
+    if isinstance(message, CgroupCreated) and message.held:
         time.sleep(0.003)
         number = int(message.container_id[0], 16)
         if number < 12:
-            gate.rule(message.container_id, Ruling.KILL if number % 2 else Ruling.THAW)
+            gate.rule(message.container_id, GateDecision.KILL if number % 2 else GateDecision.THAW)
 supervisor._LONGEST_PAUSE = 0.1
 gate = CgroupGate(sink, roots=[root], freeze=True, hold_seconds=float(hold), mount=mount,
-    on_timeout=Ruling(answer), engine_root=engine, cgroup_version=version, build_steps="deny")
+    on_timeout=GateDecision(answer), engine_root=engine, cgroup_version=version, build_steps="deny")
 gate.start()
 time.sleep(600)
 """
@@ -45,7 +45,9 @@ class Agent:
     """An agent of its own process, so that it can be killed. Of the containers at the gate it
     thaws and kills some (by the first digit of their names) and forgets to answer the others."""
 
-    def __init__(self, place: Cells, hold: float = 30.0, answer: Ruling = Ruling.THAW) -> None:
+    def __init__(
+        self, place: Cells, hold: float = 30.0, answer: GateDecision = GateDecision.THAW
+    ) -> None:
         arguments = [place.mount, place.root, place.version, str(place.engine_root)]
         self.process = subprocess.Popen(
             [sys.executable, "-c", AGENT, *arguments, str(hold), answer],
@@ -53,8 +55,8 @@ class Agent:
             text=True,
         )
         assert self.process.stdout is not None
-        standing, pid = self.process.stdout.readline().split()
-        assert standing == "True"
+        working, pid = self.process.stdout.readline().split()
+        assert working == "True"
         self.gate_pid = int(pid)
 
     def kill(self) -> None:
@@ -102,7 +104,7 @@ def burst(place: Cells, seed: int) -> Iterator[Cell]:
 
 def test_agent_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]) -> None:
     for seed in range(RUNS):
-        victim = agent(answer=random.Random(seed).choice([Ruling.THAW, Ruling.KILL]))
+        victim = agent(answer=random.Random(seed).choice([GateDecision.THAW, GateDecision.KILL]))
         for number, _ in enumerate(burst(place, seed)):
             if number == seed % 4:
                 victim.kill()
@@ -118,9 +120,9 @@ def test_gate_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]
         for number, _ in enumerate(burst(place, seed)):
             if number == seed % 4:
                 os.kill(pid, signal.SIGKILL)
-        while True:  # not standing, then standing again
-            standing, word = victim.process.stdout.readline().split()
-            if standing == "True":
+        while True:  # not working, then working again
+            working, word = victim.process.stdout.readline().split()
+            if working == "True":
                 pid = victim.gate_pid = int(word)
                 break
     await_(lambda: place.frozen() == [], "nothing is frozen")
@@ -138,8 +140,8 @@ def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -
     guarded = guard()
     messages = {m.container_id: m.held for m in guarded.messages if not isinstance(m, GateState)}  # type: ignore[union-attr]
     assert messages == {cell.id: True, paused.id: False}
-    guarded.gate.rule(cell.id, Ruling.THAW)
-    guarded.settled(cell.id)
+    guarded.gate.rule(cell.id, GateDecision.THAW)
+    guarded.hold_ended(cell.id)
     await_(lambda: cell.ran, "it ran")
     assert place.frozen() == [str(paused.cgroup)]
 
@@ -174,8 +176,8 @@ def test_ruling_given_before_the_agents_death_is_carried_out(place: Cells) -> No
     os.kill(link.pid, signal.SIGCONT)
     lines = list(link.lines())
     assert link.end() == "ended with code 0"
-    assert [line.split()[:3] for line in lines if line.startswith("settled")] == [
-        ["settled", cell.id, "kill"]
+    assert [line.split()[:3] for line in lines if line.startswith("hold_ended")] == [
+        ["hold_ended", cell.id, "kill"]
     ]
     assert cell.process.wait(5) == -signal.SIGKILL
     assert not cell.ran and place.frozen() == []
@@ -185,12 +187,12 @@ def test_ruling_given_before_the_gates_death_is_carried_out(place: Cells, guard:
     guarded = guard()
     cell = place.cell()
     cell.appear()
-    guarded.birth(cell.id)
+    guarded.created(cell.id)
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
-    guarded.gate.rule(cell.id, Ruling.KILL)
+    guarded.gate.rule(cell.id, GateDecision.KILL)
     os.kill(guarded.gate.pid, signal.SIGKILL)
-    assert guarded.settled(cell.id).ruling is Ruling.KILL
+    assert guarded.hold_ended(cell.id).decision is GateDecision.KILL
     await_(lambda: cell.dead, "it died")
     assert not cell.ran
 
@@ -212,13 +214,13 @@ def test_stalled_gate_is_replaced(
     guarded = guard()
     cell = place.cell()
     cell.appear()
-    guarded.birth(cell.id)
+    guarded.created(cell.id)
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
-    assert "SIGKILL" in guarded.await_(GateState, lambda s: not s.standing).reason
-    assert guarded.birth(cell.id).held
-    guarded.await_(GateState, lambda state: state.standing)
-    guarded.gate.rule(cell.id, Ruling.THAW)
+    assert "SIGKILL" in guarded.await_(GateState, lambda s: not s.working).reason
+    assert guarded.created(cell.id).held
+    guarded.await_(GateState, lambda state: state.working)
+    guarded.gate.rule(cell.id, GateDecision.THAW)
     await_(lambda: cell.ran, "it ran")
 
 
@@ -229,7 +231,7 @@ def test_gate_that_cannot_start_leaves_nothing_frozen(
     held, refused = place.cell(), place.cell()
     held.appear()
     refused.appear()
-    guarded.birth(refused.id)
+    guarded.created(refused.id)
     monkeypatch.setattr("sys.executable", "/nonexistent")
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
@@ -242,13 +244,13 @@ def test_gate_that_cannot_start_leaves_nothing_frozen(
 
 
 def test_close_settles_what_is_held(place: Cells, guard: Guard) -> None:
-    guarded = guard(on_timeout=Ruling.KILL)
+    guarded = guard(on_timeout=GateDecision.KILL)
     cell = place.cell()
     cell.appear()
-    guarded.birth(cell.id)
+    guarded.created(cell.id)
     guarded.close()
-    settled = guarded.settled(cell.id)
-    assert settled.ruling is Ruling.KILL and settled.unanswered
+    hold_ended = guarded.hold_ended(cell.id)
+    assert hold_ended.decision is GateDecision.KILL and hold_ended.unanswered
     assert cell.dead and not cell.ran and place.frozen() == []
     assert guarded.gate.pid is None
 

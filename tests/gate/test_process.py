@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.gate.channel import Channel
-from agent.ports import Ruling
+from agent.ports import GateDecision
 from tests.gate.cells import Cells
 from tests.gate.guarded import Guarded
 
@@ -32,9 +32,9 @@ def test_ends_with_the_agent_and_not_with_the_service(place: Cells, guard: Guard
     os.kill(guarded.gate.pid, signal.SIGINT)
     cell = place.cell()
     cell.appear()
-    assert guarded.birth(cell.id).held
-    guarded.gate.rule(cell.id, Ruling.KILL)
-    guarded.settled(cell.id)
+    assert guarded.created(cell.id).held
+    guarded.gate.rule(cell.id, GateDecision.KILL)
+    guarded.hold_ended(cell.id)
     guarded.close()
     assert guarded.gate.pid is None
 

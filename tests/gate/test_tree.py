@@ -11,7 +11,7 @@ import pytest
 
 from agent.gate.inotify import Inotify
 from agent.gate.tree import Tree
-from agent.ports import Birth, GateState, Ruling
+from agent.ports import CgroupCreated, GateDecision, GateState
 from tests.gate.cells import Cells, await_
 from tests.gate.guarded import Guarded
 
@@ -24,12 +24,12 @@ def test_at_any_depth_also_within_another_container(place: Cells, guard: Guard) 
     outer = place.cell("a/b/c")
     guarded.gate.admit(outer.id)
     outer.appear()
-    assert not guarded.birth(outer.id).held
+    assert not guarded.created(outer.id).held
     inner = place.cell(f"a/b/c/{outer.cgroup.name}/d")
     inner.appear()
-    assert guarded.birth(inner.id).held
-    guarded.gate.rule(inner.id, Ruling.KILL)
-    guarded.settled(inner.id)
+    assert guarded.created(inner.id).held
+    guarded.gate.rule(inner.id, GateDecision.KILL)
+    guarded.hold_ended(inner.id)
     assert inner.dead and not inner.ran and not outer.dead
 
 
@@ -40,17 +40,17 @@ def test_other_engines_and_other_cgroups_are_not_touched(place: Cells, guard: Gu
     (place.base / "some.service").mkdir()
     own = place.cell()
     own.appear()
-    guarded.birth(own.id)
+    guarded.created(own.id)
     await_(lambda: foreign.ran, "the other engine's container ran")
     assert place.frozen() == [str(own.cgroup)]
-    assert [m.container_id for m in guarded.messages if isinstance(m, Birth)] == [own.id]
+    assert [m.container_id for m in guarded.messages if isinstance(m, CgroupCreated)] == [own.id]
 
 
 def test_with_unknown_engine_root_the_name_suffices(place: Cells, guard: Guard) -> None:
     guarded = guard(engine_root="")
     cell = place.cell(known=False)
     cell.appear()
-    assert guarded.birth(cell.id).held
+    assert guarded.created(cell.id).held
 
 
 def test_what_lives_already_is_told_and_left_alone(place: Cells, guard: Guard) -> None:
@@ -58,8 +58,8 @@ def test_what_lives_already_is_told_and_left_alone(place: Cells, guard: Guard) -
     cell.appear()
     await_(lambda: cell.ran, "it ran")
     guarded = guard()
-    births = [m for m in guarded.messages if isinstance(m, Birth)]
-    assert [(b.container_id, b.held, b.born_ns) for b in births] == [(cell.id, False, 0)]
+    creations = [m for m in guarded.messages if isinstance(m, CgroupCreated)]
+    assert [(b.container_id, b.held, b.created_ns) for b in creations] == [(cell.id, False, 0)]
     assert guarded.gate.cgroup(cell.id) == str(cell.cgroup)
     assert place.frozen() == []
 
@@ -70,9 +70,11 @@ def test_outside_of_the_roots_nothing_is_seen(place: Cells, guard: Guard) -> Non
     inside = [place.cell("in"), place.cell("later/still/deeper")]
     for cell in outside + inside:
         cell.appear()
-    births = [guarded.await_(Birth, lambda _any: True) for _ in inside]  # in either order
-    assert {birth.container_id for birth in births} == {cell.id for cell in inside}
-    assert all(birth.held for birth in births)
+    creations = [
+        guarded.await_(CgroupCreated, lambda _any: True) for _ in inside
+    ]  # in either order
+    assert {created.container_id for created in creations} == {cell.id for cell in inside}
+    assert all(created.held for created in creations)
     await_(lambda: all(cell.ran for cell in outside), "those outside ran")
 
 
@@ -83,9 +85,9 @@ def test_build_steps_by_their_own_policy(place: Cells, guard: Guard, policy: str
     (steps / STEP).mkdir(parents=True)
     last = place.cell()
     last.appear()
-    guarded.birth(last.id)
-    births = [m for m in guarded.messages if isinstance(m, Birth) and m.build_step]
-    assert [(b.container_id, b.held) for b in births] == (
+    guarded.created(last.id)
+    creations = [m for m in guarded.messages if isinstance(m, CgroupCreated) and m.build_step]
+    assert [(b.container_id, b.held) for b in creations] == (
         [] if policy == "allow" else [(STEP, policy == "deny")]
     )
     assert (str(steps / STEP) in place.frozen()) == (policy == "deny")
@@ -99,10 +101,10 @@ def test_renamed_cgroup(place: Cells, guard: Guard) -> None:
     (place.base / "slice").mkdir()
     cell.cgroup.with_name("hidden").mkdir()
     cell.cgroup.with_name("hidden").rename(cell.cgroup)
-    assert guarded.birth(cell.id).held
+    assert guarded.created(cell.id).held
     cell.join()
-    guarded.gate.rule(cell.id, Ruling.KILL)
-    guarded.settled(cell.id)
+    guarded.gate.rule(cell.id, GateDecision.KILL)
+    guarded.hold_ended(cell.id)
     assert not cell.ran
 
 
@@ -112,7 +114,7 @@ def test_lost_events_are_made_good(place: Cells, guard: Guard) -> None:
     old, new, deep = place.cell(), place.cell(), place.cell("fresh/tree")
     guarded.gate.admit(old.id)
     old.appear()
-    guarded.birth(old.id)
+    guarded.created(old.id)
     old.process.kill()
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
@@ -125,8 +127,8 @@ def test_lost_events_are_made_good(place: Cells, guard: Guard) -> None:
     new.appear()
     deep.appear()
     os.kill(guarded.gate.pid, signal.SIGCONT)
-    births = {guarded.await_(Birth, lambda b: b.held).container_id for _ in range(2)}
-    assert births == {new.id, deep.id}
+    creations = {guarded.await_(CgroupCreated, lambda b: b.held).container_id for _ in range(2)}
+    assert creations == {new.id, deep.id}
     await_(lambda: guarded.gate.cgroup(old.id) is None, "the removed one is forgotten")
 
 
@@ -182,7 +184,7 @@ def test_gate_that_cannot_watch_says_why(place: Cells) -> None:
     guarded = Guarded(place.settings, mount="/nonexistent")
     guarded.gate.start()
     try:
-        state = guarded.await_(GateState, lambda state: not state.standing)
+        state = guarded.await_(GateState, lambda state: not state.working)
         assert "/nonexistent" in state.reason
     finally:
         guarded.close()

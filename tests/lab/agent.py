@@ -132,14 +132,14 @@ class LabAgent:
         return self
 
     def stands(self, *, gate: bool = True, engine: bool = True) -> bool:
-        """Whether it answers, with the gate standing and the engine reached if so asked."""
+        """Whether it answers, with the gate working and the engine reached if so asked."""
         if not self.running:
             raise LabError(f"the agent ended: {self.words()}")
         status = self.status()
         return (
             "mode" in status
             and (status["engine"]["connected"] or not engine)
-            and (status["gate"]["standing"] or not gate)
+            and (status["gate"]["working"] or not gate)
         )
 
     def stop(self) -> int:
@@ -207,7 +207,7 @@ class LabAgent:
             found = {}
         nothing: dict[str, Any] = {
             "engine": {"connected": False},
-            "gate": {"standing": False},
+            "gate": {"working": False},
             "allowlist": {},
         }
         return {**nothing, **found}

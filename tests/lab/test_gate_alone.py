@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.gate.mounts import locate
-from agent.ports import Birth, Ruling
+from agent.ports import CgroupCreated, GateDecision
 from tests.gate.guarded import Guarded
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
@@ -51,21 +51,21 @@ def start(host: LabHost, container_id: str) -> int:
     return host.docker("start", container_id, check=False).returncode
 
 
-@pytest.mark.parametrize("ruling", [Ruling.THAW, Ruling.KILL])
+@pytest.mark.parametrize("decision", [GateDecision.THAW, GateDecision.KILL])
 def test_held_before_its_first_instruction_until_ruled(
-    host: LabHost, good: BuiltImage, guard: Guard, make_probe: Probes, ruling: Ruling
+    host: LabHost, good: BuiltImage, guard: Guard, make_probe: Probes, decision: GateDecision
 ) -> None:
     guarded, probe = guard(), make_probe()
     container_id = create(host, good, probe)
     with ThreadPoolExecutor(1) as client:
         started = client.submit(start, host, container_id)
-        birth = guarded.birth(container_id)
-        assert birth.held and birth.cgroup == str(host.container_cgroup(container_id))
+        created = guarded.created(container_id)
+        assert created.held and created.cgroup == str(host.container_cgroup(container_id))
         assert not probe.ran and not started.done()
-        guarded.gate.rule(container_id, ruling)
-        assert guarded.settled(container_id).ruling is ruling
-        assert (started.result() == 0) == (ruling is Ruling.THAW)
-    assert probe.wait() if ruling is Ruling.THAW else not probe.ran
+        guarded.gate.rule(container_id, decision)
+        assert guarded.hold_ended(container_id).decision is decision
+        assert (started.result() == 0) == (decision is GateDecision.THAW)
+    assert probe.wait() if decision is GateDecision.THAW else not probe.ran
 
 
 def test_admitted_starts_and_refused_does_not(
@@ -77,7 +77,7 @@ def test_admitted_starts_and_refused_does_not(
     guarded.gate.refuse(refused)
     assert start(host, refused) != 0
     assert start(host, admitted) == 0
-    assert not guarded.birth(admitted).held
+    assert not guarded.created(admitted).held
     assert probes[0].wait() and not probes[1].ran
 
 
@@ -89,7 +89,7 @@ def test_another_parent_hides_nothing(
     container_id = create(host, good, probe, "--cgroup-parent", f"/{host.name}/{below}")
     guarded.gate.refuse(container_id)
     assert start(host, container_id) != 0
-    assert f"/{below}/" in guarded.birth(container_id).cgroup
+    assert f"/{below}/" in guarded.created(container_id).cgroup
     assert not probe.ran
 
 
@@ -102,9 +102,11 @@ def test_ten_side_by_side(
     with ThreadPoolExecutor(SIDE_BY_SIDE) as clients:
         codes = clients.map(lambda each: start(host, each), ids)
         for _ in ids:
-            birth = guarded.await_(Birth, lambda birth: birth.held)
-            killed = ids.index(birth.container_id) % 2
-            guarded.gate.rule(birth.container_id, Ruling.KILL if killed else Ruling.THAW)
+            created = guarded.await_(CgroupCreated, lambda created: created.held)
+            killed = ids.index(created.container_id) % 2
+            guarded.gate.rule(
+                created.container_id, GateDecision.KILL if killed else GateDecision.THAW
+            )
         assert [code != 0 for code in codes] == [bool(number % 2) for number in range(len(ids))]
     for number, each in enumerate(ids):
         assert not probes[each].ran if number % 2 else probes[each].wait()
@@ -117,7 +119,7 @@ def test_paused_by_people_is_left_alone(
     start(host, container_id)
     host.docker("pause", container_id)
     guarded = guard()
-    assert [m.held for m in guarded.messages if isinstance(m, Birth)] == [False]
+    assert [m.held for m in guarded.messages if isinstance(m, CgroupCreated)] == [False]
     assert host.freezer_file(container_id).read_text().strip() in ("FROZEN", "1")
     host.docker("unpause", container_id)
 
@@ -138,9 +140,9 @@ def test_buildkit_steps_are_recognised(
 
     with ThreadPoolExecutor(1) as client:
         built = client.submit(build)
-        birth = guarded.await_(Birth, lambda birth: birth.build_step)
-        assert birth.held == (policy == "deny")
-        guarded.gate.rule(birth.container_id, Ruling.KILL)
+        created = guarded.await_(CgroupCreated, lambda created: created.build_step)
+        assert created.held == (policy == "deny")
+        guarded.gate.rule(created.container_id, GateDecision.KILL)
         assert (built.result() == 0) == (policy == "report")
 
 
@@ -151,10 +153,10 @@ def test_the_gates_death_in_the_middle(
     container_id = create(host, good, probe)
     with ThreadPoolExecutor(1) as client:
         started = client.submit(start, host, container_id)
-        guarded.birth(container_id)
+        guarded.created(container_id)
         assert guarded.gate.pid is not None
         host.run(["kill", "-9", str(guarded.gate.pid)])
-        assert guarded.birth(container_id).held
-        guarded.gate.rule(container_id, Ruling.THAW)
+        assert guarded.created(container_id).held
+        guarded.gate.rule(container_id, GateDecision.THAW)
         assert started.result() == 0
     assert probe.wait()

@@ -219,7 +219,7 @@ def test_buildkit_steps_are_refused_where_they_are_denied(
     said = build(host, tmp_path, "refused:1", *lines, environment=BUILDKIT, check=False)
     assert "failed" in said or "error" in said.lower()
     finding = trials.agent.findings(event="build.refused")[-1]
-    assert (finding["outcome"]["net"], finding["outcome"]["ran_ms"]) == ("build", 0.0)
+    assert (finding["outcome"]["enforcement_point"], finding["outcome"]["ran_ms"]) == ("build", 0.0)
     copied = (f"FROM {good.reference()}", "COPY added /added")
     build(host, tmp_path, "copied:1", *copied, environment=BUILDKIT, check=True)
     trials.never_ran(trials.run("copied:1"))

@@ -35,7 +35,7 @@ def test_what_a_new_list_no_longer_allows_is_ended(
     else:
         agent.allow(good, image, denies=[deny(image, revoked=verdict == "revoked")])
     finding = trials.ended(goes, verdict)
-    assert finding["outcome"]["net"] == "sweep"
+    assert finding["outcome"]["enforcement_point"] == "rescan"
     assert finding["outcome"]["ran_ms"] is None or finding["outcome"]["ran_ms"] > 0
     trials.never_ran(trials.run(image), verdict)
     trials.runs(stays)
@@ -109,27 +109,30 @@ def test_a_wrong_list_trips_the_brake_and_a_person_releases_it(
     for trial in running:
         trials.runs(trial)
     agent.publish(Level(SCOPE))
-    agent.until(lambda: agent.status()["brake"]["on"], "the brake")
+    agent.until(lambda: agent.status()["circuit_breaker"]["open"], "the circuit breaker")
     for trial in running:
         finding = agent.finding(trial.name)
-        assert (finding["event"], finding["outcome"]["braked"]) == ("container.reported", True)
+        assert (finding["event"], finding["outcome"]["breaker_open"]) == (
+            "container.reported",
+            True,
+        )
     assert all(trial.probe.alive() for trial in running)
-    assert agent.findings(event="brake.on")[-1]["kind"] == "alarm"
+    assert agent.findings(event="circuit_breaker.opened")[-1]["kind"] == "alarm"
     assert agent.cli("status").returncode == VIOLATIONS
-    assert agent.cli("brake", "release").returncode == 0
+    assert agent.cli("circuit_breaker", "release").returncode == 0
     for trial in running:
         trials.ended(trial, "unlisted")
         assert state(host, trial.name) == "exited"
-    assert not agent.status()["brake"]["on"]
+    assert not agent.status()["circuit_breaker"]["open"]
 
 
 def test_a_corrected_list_releases_the_brake(trials: Trials, good: BuiltImage) -> None:
     agent = trials.agent
     running = [trials.run(good) for _ in range(3)]
     agent.publish(Level(SCOPE))
-    agent.until(lambda: agent.status()["brake"]["on"], "the brake")
+    agent.until(lambda: agent.status()["circuit_breaker"]["open"], "the circuit breaker")
     agent.allow(good)
-    assert not agent.status()["brake"]["on"]
+    assert not agent.status()["circuit_breaker"]["open"]
     assert all(trial.probe.alive() for trial in running)
 
 
@@ -144,7 +147,7 @@ def test_the_brake_saves_nothing_that_was_denied_by_name(
     agent.allow(good, denies=[deny(image)])
     for trial in running:
         trials.ended(trial, "denied")
-    assert not agent.status()["brake"]["on"]
+    assert not agent.status()["circuit_breaker"]["open"]
 
 
 @pytest.mark.parametrize("action", ["report", "kill"])

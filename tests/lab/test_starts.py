@@ -25,7 +25,7 @@ def test_an_approved_image_runs_and_an_unapproved_one_never_does(
 ) -> None:
     approved = trials.run(good)
     finding = trials.never_ran(trials.run(bad))
-    assert finding["outcome"]["net"] in ("create", "gate")
+    assert finding["outcome"]["enforcement_point"] in ("create", "gate")
     trials.runs(approved)
 
 
@@ -63,7 +63,7 @@ def test_what_was_only_created_is_removed_before_anyone_can_start_it(
 ) -> None:
     trial = trials.create(bad)
     finding = trials.never_ran(trial)
-    assert finding["outcome"]["net"] == "create"
+    assert finding["outcome"]["enforcement_point"] == "create"
     assert state(host, trial.name) == "absent"
     assert host.docker("start", trial.name, check=False).returncode != 0
 
@@ -78,7 +78,7 @@ def test_what_is_kept_for_inspection_is_refused_at_its_start(
     assert state(host, trial.name) == "created"
     host.docker("start", trial.name, check=False)
     finding = trials.never_ran(trial)
-    assert finding["outcome"]["net"] == "gate"
+    assert finding["outcome"]["enforcement_point"] == "gate"
     assert state(host, trial.name) in ("created", "exited")
 
 

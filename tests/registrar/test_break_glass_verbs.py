@@ -8,7 +8,7 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 
-from agent.domain.glass import PAYLOAD_TYPE, check_token, token_of
+from agent.domain.break_glass_token import PAYLOAD_TYPE, check_token, token_of
 from registrar.clock import now
 from registrar.repository.keys import tuf_key
 from tests.registrar.office import PASSPHRASE, Office, Ran

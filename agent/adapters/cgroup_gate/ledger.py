@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from agent.ports import Birth, Ruling, Settled
+from agent.ports import CgroupCreated, GateDecision, HoldEnded
 
 
 class Ledger:
@@ -17,7 +17,7 @@ class Ledger:
         self.admitted: set[str] = set()
         self.refused: set[str] = set()
         self.paths: dict[str, str] = {}
-        self._rulings: dict[str, Ruling] = {}
+        self._decisions: dict[str, GateDecision] = {}
         self._held: dict[str, float] = {}  # since when, monotonic seconds
         self._seen: set[str] = set()  # told of by the present gate
         self._seen_held: set[str] = set()
@@ -29,12 +29,12 @@ class Ledger:
         yield from (f"admit {each}" for each in self.admitted)
         yield from (f"refuse {each}" for each in self.refused)
 
-    def gate_stands(self) -> list[Settled]:
-        """It has told all it found. Returns what the former gate settled without being heard."""
+    def gate_stands(self) -> list[HoldEnded]:
+        """It has told all it found. Returns what the former gate ended without being heard."""
         for container_id in self.paths.keys() - self._seen:
             del self.paths[container_id]
         lost = self._held.keys() - self._seen_held
-        return [self._close(each, self._rulings.get(each)) for each in lost]
+        return [self._close(each, self._decisions.get(each)) for each in lost]
 
     def admit(self, container_id: str) -> None:
         """It may run."""
@@ -54,36 +54,38 @@ class Ledger:
             else:
                 said.discard(container_id)
 
-    def rule(self, container_id: str, ruling: Ruling) -> None:
-        """Keep a ruling until the gate says that it is carried out."""
+    def rule(self, container_id: str, decision: GateDecision) -> None:
+        """Keep a decision until the gate says that it is carried out."""
         if container_id in self._held:
-            self._rulings.setdefault(container_id, ruling)
+            self._decisions.setdefault(container_id, decision)
 
     @property
     def answers(self) -> dict[str, str]:
         """What is to become of each container of which anything was said, strongest word last."""
-        thaw: dict[str, str] = dict.fromkeys(self.admitted, Ruling.THAW.value)
-        kill: dict[str, str] = dict.fromkeys(self.refused, Ruling.KILL.value)
-        return thaw | kill | {each: ruling.value for each, ruling in self._rulings.items()}
+        thaw: dict[str, str] = dict.fromkeys(self.admitted, GateDecision.THAW.value)
+        kill: dict[str, str] = dict.fromkeys(self.refused, GateDecision.KILL.value)
+        return thaw | kill | {each: decision.value for each, decision in self._decisions.items()}
 
-    def born(self, words: list[str]) -> tuple[Birth, Ruling | None]:
-        """A `birth` line; with it the ruling that was given before a former gate died."""
-        container_id, held, build_step, born_ns, path = words
+    def cgroup_created(self, words: list[str]) -> tuple[CgroupCreated, GateDecision | None]:
+        """A `created` line; with it the decision that was given before a former gate died."""
+        container_id, held, build_step, created_ns, path = words
         self.paths[container_id] = path
         self._seen.add(container_id)
         if held == "1":
             self._held.setdefault(container_id, time.monotonic())
             self._seen_held.add(container_id)
-        birth = Birth(container_id, path, held == "1", int(born_ns), build_step == "1")
-        return birth, self._rulings.get(container_id) if birth.held else None
+        created = CgroupCreated(container_id, path, held == "1", int(created_ns), build_step == "1")
+        return created, self._decisions.get(container_id) if created.held else None
 
-    def settled(self, words: list[str]) -> Settled:
-        """A `settled` line."""
-        container_id, ruling, held_us, unanswered = words
+    def hold_ended(self, words: list[str]) -> HoldEnded:
+        """A `hold_ended` line."""
+        container_id, decision, held_us, unanswered = words
         self._held.pop(container_id, None)
-        self._rulings.pop(container_id, None)
+        self._decisions.pop(container_id, None)
         self._seen_held.discard(container_id)
-        return Settled(container_id, Ruling(ruling), int(held_us) / 1000, unanswered == "1")
+        return HoldEnded(
+            container_id, GateDecision(decision), int(held_us) / 1000, unanswered == "1"
+        )
 
     def gone(self, words: list[str]) -> None:
         """A `gone` line."""
@@ -91,8 +93,10 @@ class Ledger:
         if self.paths.get(container_id) == path:
             del self.paths[container_id]
 
-    def _close(self, container_id: str, ruling: Ruling | None) -> Settled:
+    def _close(self, container_id: str, decision: GateDecision | None) -> HoldEnded:
         since = self._held.pop(container_id)
-        self._rulings.pop(container_id, None)
+        self._decisions.pop(container_id, None)
         held_ms = (time.monotonic() - since) * 1000
-        return Settled(container_id, ruling or Ruling.LEAVE, held_ms, unanswered=ruling is None)
+        return HoldEnded(
+            container_id, decision or GateDecision.LEAVE, held_ms, unanswered=decision is None
+        )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.ports import Ruling
+from agent.ports import GateDecision
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class GateSettings:
     roots: tuple[str, ...]
     freeze: bool
     hold_seconds: float
-    on_timeout: Ruling
+    on_timeout: GateDecision
     engine_root: str
     cgroup_version: str
     build_steps: str

@@ -1,4 +1,4 @@
-"""The second net, seen from the agent: keeps a gate process standing and passes messages on.
+"""The gate, seen from the agent: keeps a gate process standing and passes messages on.
 
 What the gate does is in agent/gate. One thread listens; the methods only queue lines.
 """
@@ -14,8 +14,8 @@ from agent.adapters.cgroup_gate.settings import GateSettings
 from agent.gate.hierarchy import freezer
 from agent.gate.mounts import below, locate
 from agent.gate.names import EngineFiles
-from agent.gate.rescue import rescue
-from agent.ports import GateMessage, GateState, Ruling
+from agent.gate.recovery import recover
+from agent.ports import GateDecision, GateMessage, GateState
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # s, between attempts to start a gate
 _LONG_LIFE = 5.0  # s; a gate that lived this long is replaced at once
@@ -40,7 +40,7 @@ class CgroupGate:
         roots: Sequence[str],
         freeze: bool,
         hold_seconds: float,
-        on_timeout: Ruling,
+        on_timeout: GateDecision,
         engine_root: str,
         cgroup_version: str,
         build_steps: str,
@@ -80,11 +80,11 @@ class CgroupGate:
             self._ledger.refuse(container_id)
             self._say(f"refuse {container_id}")
 
-    def rule(self, container_id: str, ruling: Ruling) -> None:
+    def rule(self, container_id: str, decision: GateDecision) -> None:
         """Answer a held container; kept until done, even if the gate's process dies meanwhile."""
         with self._lock:
-            self._ledger.rule(container_id, ruling)
-            self._say(f"rule {container_id} {ruling}")
+            self._ledger.rule(container_id, decision)
+            self._say(f"rule {container_id} {decision}")
 
     def forget(self, container_id: str | None = None) -> None:
         """Drop what was said of one container, or of all."""
@@ -128,7 +128,7 @@ class CgroupGate:
                 stood = False
                 self._tell(GateState(False, f"the gate's process cannot be started: {error}"))
             if not stood and not self._closing.is_set():
-                self._rescue()
+                self._recover()
             long_lived = time.monotonic() - begun > _LONG_LIFE
             pause = 0.0 if long_lived else min(max(pause * 2, _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
@@ -151,8 +151,8 @@ class CgroupGate:
                     stood = True
                     with self._lock:
                         lost = self._ledger.gate_stands()
-                    for settled in lost:
-                        self._sink(settled)
+                    for hold_ended in lost:
+                        self._sink(hold_ended)
                 self._hear(verb, rest)
         finally:
             with self._lock:
@@ -164,26 +164,28 @@ class CgroupGate:
 
     def _hear(self, verb: str, rest: str) -> None:
         match verb:
-            case "birth":
+            case "created":
                 with self._lock:
-                    birth, ruling = self._ledger.born(rest.split(" ", 4))
-                    if ruling is not None:
-                        self._say(f"rule {birth.container_id} {ruling}")
-                self._sink(birth)
-            case "settled":
+                    created, decision = self._ledger.cgroup_created(rest.split(" ", 4))
+                    if decision is not None:
+                        self._say(f"rule {created.container_id} {decision}")
+                self._sink(created)
+            case "hold_ended":
                 with self._lock:
-                    settled = self._ledger.settled(rest.split(" "))
-                self._sink(settled)
+                    hold_ended = self._ledger.hold_ended(rest.split(" "))
+                self._sink(hold_ended)
             case "gone":
                 with self._lock:
                     self._ledger.gone(rest.split(" ", 1))
             case "state":
-                standing, _, reason = rest.partition(" ")
-                self._tell(GateState(standing == "1", reason))
+                working, _, reason = rest.partition(" ")
+                self._tell(GateState(working == "1", reason))
             case "failed":
                 self._tell(GateState(False, rest))
             case "lost":
-                self._tell(GateState(False, "the agent was stalled: births may have been missed"))
+                self._tell(
+                    GateState(False, "the agent was stalled: new cgroups may have been missed")
+                )
                 self._tell(GateState(True))
 
     def _tell(self, state: GateState) -> None:
@@ -191,7 +193,7 @@ class CgroupGate:
             self._state = state
             self._sink(state)
 
-    def _rescue(self) -> None:
+    def _recover(self) -> None:
         """No gate stands: settle here and now whatever a former one left frozen."""
         settings = self._settings
         try:
@@ -199,12 +201,12 @@ class CgroupGate:
         except LookupError:
             return  # without a hierarchy nothing is frozen; the gate has said so
         with self._lock:
-            rulings = self._ledger.answers
-        rescue(
+            decisions = self._ledger.answers
+        recover(
             freezer(version),
             EngineFiles(settings.engine_root),
             below(mount, settings.roots),
             answer=settings.on_timeout,
-            rulings=rulings,
+            decisions=decisions,
             say=lambda line: self._hear(*line.partition(" ")[::2]),
         )

@@ -102,7 +102,7 @@ class EgressFirewall:
         return (str(self._settings.resolv_conf), "/etc/hosts")
 
     def healing(self, on: bool) -> None:
-        """Whether the helper mends at once what others change; off while a fight is braked.
+        """Whether the helper mends at once what others change; off while a fight is spared.
         Holds when this returns. Raises `LayerFailed`."""
         with self._lock:
             self._healing = on
@@ -286,7 +286,7 @@ class EgressFirewall:
 
     def _follow_names(self) -> None:
         """Install what names mean now, if they mean something else than what is kept, and unless
-        a fight is braked or the layer is closing."""
+        a fight is spared or the layer is closing."""
         if self._kept is None or not self._healing or self._closing.is_set():
             return
         wanted = self._desired(self._find())

@@ -108,7 +108,10 @@ def _attributes(record: dict[str, object]) -> Iterator[tuple[str, object]]:
         "oci.manifest.digest": image.get("manifest"),
     }
     found |= {f"dockwarden.{k}": decision.get(k) for k in ("verdict", "reason", "scope")}
-    found |= {f"dockwarden.{k}": outcome.get(k) for k in ("action", "net", "ran_ms", "took_ms")}
+    found |= {
+        f"dockwarden.{k}": outcome.get(k)
+        for k in ("action", "enforcement_point", "ran_ms", "took_ms")
+    }
     found["dockwarden.error"] = outcome.get("error")
     details = record["details"]
     if isinstance(details, dict):

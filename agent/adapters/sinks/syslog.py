@@ -154,7 +154,7 @@ def _parameters(finding: Finding) -> Iterator[tuple[str, object]]:
         yield "reason", decision.reason
     if (outcome := finding.outcome) is not None:
         yield "action", outcome.action
-        yield "net", outcome.net
+        yield "enforcement_point", outcome.enforcement_point
         yield "ranMs", outcome.ran_ms
         yield "error", outcome.error
 

@@ -62,7 +62,7 @@ def test_fleet_reads_without_javascript() -> None:
 def test_host_shows_drift_gaps_and_reasons() -> None:
     world = busy_world(12)
     text = signed_in(world).get(f"/hosts/{world.host_rows[7].id}").text
-    for part in ("the gate is not standing", "2 rules are missing", "118 to 121", "120 dropped"):
+    for part in ("the gate is not working", "2 rules are missing", "118 to 121", "120 dropped"):
         assert part in text
 
 

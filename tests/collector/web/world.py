@@ -306,7 +306,7 @@ def finding(at: datetime, host: HostRow, which: int, **changes: object) -> Findi
         scope=host.scope,
         handling=Handling.KILLED if killed else Handling.REPORTED,
         action="kill" if killed else "report",
-        net="gate" if killed else "start",
+        enforcement_point="gate" if killed else "start",
         ran_ms=0.0 if killed else None,
         error="",
         next_step=f"Use the approved image instead: docker pull {nearest}." if nearest else "",
@@ -319,7 +319,7 @@ def finding(at: datetime, host: HostRow, which: int, **changes: object) -> Findi
 def host_row(number: int, status: HostStatus = HostStatus.ONLINE) -> HostRow:
     """A host of the fleet; every ninth only observes."""
     reasons = {
-        HostStatus.DEGRADED: ("firewall drifted: 2 rules are missing", "the gate is not standing"),
+        HostStatus.DEGRADED: ("firewall drifted: 2 rules are missing", "the gate is not working"),
         HostStatus.OFFLINE: ("silent for 2 h",),
         HostStatus.MISSING: ("silent for 41 d",),
     }.get(status, ())
