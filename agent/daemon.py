@@ -17,14 +17,14 @@ from pathlib import Path
 
 from agent import __version__, exporter_wiring, list_wiring, wiring
 from agent.adapters.bookmark_file import BookmarkFile
-from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.docker_engine import DockerEngine, DockerEvents
 from agent.adapters.file_watch import FileWatcher
+from agent.adapters.system_clock import SystemClock
 from agent.adapters.systemd_notify import SystemdNotify
 from agent.config import Config
+from agent.config.config_values import ExplainAccess
 from agent.config.handover import from_descriptor
-from agent.config.values import ExplainAccess
 from agent.control.connection import Connection
 from agent.control.control_api import ControlApi
 from agent.control.egress_denials import EgressDenials
@@ -38,11 +38,11 @@ from agent.control.metrics_text import Snapshot, exposition
 from agent.control.recorder import Kept
 from agent.control.rescan import Rescanner
 from agent.control.status_view import Memory, StatusView
+from agent.domain.base_errors import DockwardenError
 from agent.domain.decision import in_force
-from agent.domain.errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.ids import new_id
-from agent.domain.lockdown import Disturbance, Refusal
+from agent.domain.lockdown_values import Disturbance, Refusal
 from agent.domain.nearest import last_part, next_step
 from agent.durable import make_directory, write_file
 from agent.errors import EngineUnavailable

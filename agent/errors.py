@@ -1,6 +1,6 @@
 """What can go wrong between the agent and the world; each says what to do next."""
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 
 class EngineUnavailable(DockwardenError):

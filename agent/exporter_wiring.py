@@ -37,7 +37,7 @@ def publishers(config: Config) -> list[Publisher]:
     path = chosen(settings.textfile)
     found: list[Publisher] = [Textfile(path)] if path else []
     if settings.listen:
-        from agent.adapters.metrics.server import MetricsServer
+        from agent.adapters.metrics.metrics_server import MetricsServer
 
         try:
             found.append(MetricsServer(settings.listen))
@@ -82,7 +82,7 @@ def _export_transports(
 
 def _otlp(config: Config) -> ExportTransport:
     from agent.adapters.sinks.otlp import Otlp
-    from agent.adapters.sinks.web import Web
+    from agent.adapters.sinks.sink_http import Web
 
     sink = config.sinks.otlp
     return Otlp(Web(sink.url, ca_file=sink.ca_file, token_file=sink.token_file))
@@ -103,7 +103,7 @@ def _syslog(config: Config) -> ExportTransport:
 
 
 def _webhook(config: Config, now: Callable[[], datetime]) -> ExportTransport:
-    from agent.adapters.sinks.web import Web
+    from agent.adapters.sinks.sink_http import Web
     from agent.adapters.sinks.webhook import Webhook
 
     sink = config.sinks.webhook

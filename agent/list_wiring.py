@@ -20,11 +20,11 @@ from agent.control.list_loader import ListKeeper
 from agent.control.list_syncer import Periods, Syncer
 from agent.control.rescan import Rescanner
 from agent.domain.allowlist import Allowlist
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.durable import write_file
 from agent.log import get_logger
 from agent.ports import TokenVerifier, TrustedList
-from agent.sync.request import Request
+from agent.sync.sync_request import Request
 
 log = get_logger(__name__)
 
@@ -60,10 +60,10 @@ def repository(config: Config) -> HelperRepository | None:
 
 
 def _lowest_time(directory: Path) -> datetime | None:
-    from agent.sync.floor import load_floor
+    from agent.sync.rollback_floor import load_rollback_floor
 
     try:
-        seconds = load_floor(directory).time
+        seconds = load_rollback_floor(directory).time
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
     except (DockwardenError, OSError, ValueError, OverflowError) as error:
         log.warning("list.floor_unusable", error=str(error))  # the helper refuses to sync by it

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.adapters.clock import SystemClock
 from agent.adapters.docker_engine import DockerEngine
 from agent.adapters.egress import EgressFirewall, EgressSettings
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.image_files import ImageFilesLayer, tool_files
+from agent.adapters.system_clock import SystemClock
 from agent.config import Config
-from agent.config.values import LAYERS
-from agent.domain.lockdown import Disturbance, Refusal
+from agent.config.config_values import LAYERS
+from agent.domain.lockdown_values import Disturbance, Refusal
 from agent.domain.merge_engine import EngineWish
 from agent.files.backup import Backups
 from agent.ports import Layer

@@ -8,9 +8,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from agent.adapters.clock import SystemClock
 from agent.adapters.own_processes import OwnProcesses
 from agent.adapters.spool import SqliteSpool
+from agent.adapters.system_clock import SystemClock
 from agent.adapters.uplink_helper import Uplink, UplinkState
 from agent.config import Config
 from agent.control.finding_factory import FindingFactory
@@ -22,7 +22,7 @@ from agent.domain.finding import Finding, Kind
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import FindingSink
-from agent.uplink.request import Order
+from agent.uplink.uplink_order import Order
 
 log = get_logger(__name__)
 

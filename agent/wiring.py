@@ -6,20 +6,20 @@ from pathlib import Path
 
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.adapters.cgroups import CgroupProcesses
-from agent.adapters.clock import SystemClock
 from agent.adapters.engine_config import RunningEngine
 from agent.adapters.evidence_files import EvidenceFiles
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.journal import JournalFindings
 from agent.adapters.processes import other_engines
+from agent.adapters.system_clock import SystemClock
 from agent.config import Config
-from agent.config.values import Journal
+from agent.config.config_values import Journal
 from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
 from agent.control.container_actions import ContainerActions
 from agent.control.enforce import Enforcer, Services
 from agent.control.finding_factory import FindingFactory
 from agent.control.foreign_engines import ForeignEngines
-from agent.control.layer_state import FightLimits
+from agent.control.layer_state import RevertLimits
 from agent.control.loop import Loop
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
@@ -122,7 +122,7 @@ def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconcile
     return Reconciler(
         built.layers,
         mend=config.agent.mode is Mode.ENFORCE,
-        limits=FightLimits(settings.heals, settings.heal_seconds),
+        limits=RevertLimits(settings.heals, settings.heal_seconds),
         period=settings.check_seconds,
         work=parts.work,
         clock=parts.clock,

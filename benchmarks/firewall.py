@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.adapters.egress.link import FirewallLink
+from agent.adapters.egress.firewall_link import FirewallLink
 from benchmarks.figures import Figure, show, write
 from tests.firewall.yard import KNOWN4, PRIVATE4, UNKNOWN4, Yard
 

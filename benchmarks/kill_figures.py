@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 from benchmarks import guards
 from benchmarks.figures import Figure
-from benchmarks.kills import OWN, Tally
+from benchmarks.kills import OWN, GuardResult
 from benchmarks.stats import percentile
 
 
-def figures(tallies: Mapping[str, Tally]) -> dict[str, Figure]:
+def figures(results: Mapping[str, GuardResult]) -> dict[str, Figure]:
     """Share that ran and milliseconds alive under each guard; ours beside what they are held to."""
     found: dict[str, Figure] = {}
-    for guard, tally in tallies.items():
-        samples = tally.samples
+    for guard, result in results.items():
+        samples = result.samples
         alive = [sample.alive_ms for sample in samples if sample.ran]
         goal = "0" if guard == guards.DOCKWARDEN else ""
         share = 100 * len(alive) / len(samples)
@@ -24,14 +24,14 @@ def figures(tallies: Mapping[str, Tally]) -> dict[str, Figure]:
         if survivors := sum(sample.survived for sample in samples):
             found[f"{guard}/survived"] = Figure(survivors, "containers")
     for guard in OWN:
-        found |= {f"{guard}/{name}": one for name, one in _honesty(tallies[guard]).items()}
+        found |= {f"{guard}/{name}": one for name, one in _honesty(results[guard]).items()}
     return _compared(found)
 
 
-def _honesty(tally: Tally) -> dict[str, Figure]:
+def _honesty(result: GuardResult) -> dict[str, Figure]:
     """The agent's own words against the probe's."""
-    silent = sum(sample.name not in tally.reported for sample in tally.samples)
-    said = [(s, tally.reported[s.name]) for s in tally.samples if s.name in tally.reported]
+    silent = sum(sample.name not in result.reported for sample in result.samples)
+    said = [(s, result.reported[s.name]) for s in result.samples if s.name in result.reported]
     belittled = sum(sample.ran and ran_ms == 0 for sample, ran_ms in said)
     found = {
         "unreported": Figure(silent, "containers", "0"),

@@ -46,7 +46,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Tally:
+class GuardResult:
     """What became of the containers under one guard, and what the agent reported: container
     name -> `ran_ms` as in its findings."""
 
@@ -60,9 +60,9 @@ def plan(n: int, baseline_n: int, *, at_once: int) -> Plan:
     return Plan(n, baseline_n, at_once, rounds)
 
 
-def measure(arenas: Sequence[Arena], way: str, what: Plan, say: Say) -> dict[str, Tally]:
+def measure(arenas: Sequence[Arena], way: str, what: Plan, say: Say) -> dict[str, GuardResult]:
     """Run the plan with one way of starting."""
-    tallies = {guard: Tally() for guard in GUARDS}
+    results = {guard: GuardResult() for guard in GUARDS}
     for number in range(what.rounds):
         turned = [arenas[(number + place) % len(arenas)] for place in range(len(GUARDS))]
         posts = dict(zip(GUARDS, turned, strict=True))
@@ -70,13 +70,13 @@ def measure(arenas: Sequence[Arena], way: str, what: Plan, say: Say) -> dict[str
             for guard, wave in _interleaved(what):
                 arena = posts[guard]
                 names = [f"{guard}-{number}-{wave}-{i}" for i in range(what.size)]
-                tallies[guard].samples += arena.wave(arena.ways.by_name[way], names)
+                results[guard].samples += arena.wave(arena.ways.by_name[way], names)
             for guard in OWN:
-                tallies[guard].reported |= reported(posts[guard], tallies[guard].samples)
+                results[guard].reported |= reported(posts[guard], results[guard].samples)
             for arena in arenas:
                 arena.clear()
-        say(f"round {number + 1} of {what.rounds}: {_summary(tallies)}")
-    return tallies
+        say(f"round {number + 1} of {what.rounds}: {_summary(results)}")
+    return results
 
 
 @contextmanager
@@ -123,10 +123,10 @@ def reported(arena: Arena, samples: Sequence[Sample]) -> dict[str, float | None]
         time.sleep(0.2)
 
 
-def _summary(tallies: Mapping[str, Tally]) -> str:
+def _summary(results: Mapping[str, GuardResult]) -> str:
     parts = []
-    for guard, tally in tallies.items():
-        ran = [sample.alive_ms for sample in tally.samples if sample.ran]
+    for guard, result in results.items():
+        ran = [sample.alive_ms for sample in result.samples if sample.ran]
         alive = f", {statistics.median(ran):.1f} ms" if ran else ""
-        parts.append(f"{guard} {len(ran)}/{len(tally.samples)} ran{alive}")
+        parts.append(f"{guard} {len(ran)}/{len(result.samples)} ran{alive}")
     return "; ".join(parts)

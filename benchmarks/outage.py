@@ -23,7 +23,7 @@ from agent.adapters.spool import SqliteSpool
 from agent.control.recorder import Kept, Recorder
 from agent.control.spooling import AllSinks, SpooledFindings
 from agent.domain.ids import new_id
-from agent.uplink import identity
+from agent.uplink import host_identity
 from agent.uplink.backoff import Backoff
 from agent.uplink.batch import CONTENT_TYPE
 from agent.uplink.http import Http
@@ -58,7 +58,9 @@ def outage(violations: int, folder: Path) -> dict[str, Figure]:
     spool = SqliteSpool(folder / "spool.db", clock, max_bytes=SPOOL_BYTES, reserved=0.5)
     with station(folder / "collector") as collector:
         http = Http(collector.url)
-        identity.keep(token, identity.enrol(http.post, collector.url, collector.secret(), "web-1"))
+        host_identity.keep(
+            token, host_identity.enrol(http.post, collector.url, collector.secret(), "web-1")
+        )
         collector.end()
         growth = _arrive(violations, folder, spool, clock, sent, collector)
         waiting = spool.state()
@@ -124,7 +126,7 @@ def _arrive(
 
 
 def _drain(folder: Path, token: Path, clock: FakeClock, sent: Sent, collector: Station) -> None:
-    own = identity.read(token)
+    own = host_identity.read(token)
     assert own is not None  # it was enrolled
     http = Http(collector.url)
     headers = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from collector.commands.admin import admin
 from collector.commands.common import Called
 from collector.commands.enrolment import enrolment

@@ -9,7 +9,7 @@ import click
 
 from agent.cli.options import config_option, control_socket, output_option
 from agent.cli.output import emit_facts, emit_json, local_time
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 _SECONDS = 40.0  # verifying a token takes a helper process
 _LONGEST = 32 << 10  # bytes of a token

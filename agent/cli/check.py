@@ -10,16 +10,16 @@ import click
 from agent.cli.options import config_option, inputs, output_option
 from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table
 from agent.control.freshness import closed
+from agent.domain.base_errors import InvalidDigest
 from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest
 from agent.domain.identity import ImageIdentity
 from agent.domain.verdict import Action, Mode, Verdict
 from agent.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from agent.cli.lists import HostList
-    from agent.config.values import Config
+    from agent.cli.host_list import HostList
+    from agent.config.config_values import Config
     from agent.ports import Engine
 
 _WOULD = {
@@ -52,9 +52,9 @@ def check(
       dockwarden check registry.acme.example/web@sha256:…
       dockwarden check -o json $(docker ps --format '{{.Image}}')
     """
-    from agent.adapters.clock import SystemClock
     from agent.adapters.docker_engine import DockerEngine
-    from agent.cli.lists import host_list
+    from agent.adapters.system_clock import SystemClock
+    from agent.cli.host_list import host_list
     from agent.config.load import load
 
     config = load(inputs(config_file)).config

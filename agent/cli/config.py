@@ -94,7 +94,7 @@ def show(config_file: Path | None, output: str, origin: bool) -> None:
 
 
 def _note_expired(loaded: "Loaded") -> None:
-    from agent.adapters.clock import SystemClock
+    from agent.adapters.system_clock import SystemClock
 
     now = SystemClock().now()
     for exemption in loaded.config.enforcement.exemptions:
@@ -129,8 +129,8 @@ def _unresolved(config: "Config") -> list[str]:
 
 
 def _resolve(answers: SimpleQueue[tuple[int, str]], number: int, text: str) -> None:
-    from agent.adapters.egress.names import system_lookup
-    from agent.adapters.egress.settings import service
+    from agent.adapters.egress.egress_settings import service
+    from agent.adapters.egress.resolved_names import system_lookup
 
     try:
         failure = "" if list(system_lookup(service(text).host)) else "it has no address"

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, inputs
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 
 @click.command()
@@ -32,7 +32,7 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
       sudo dockwarden enrol --collector https://collector.acme.test --secret-file -
     """
     from agent.config.load import load
-    from agent.uplink import identity
+    from agent.uplink import host_identity
     from agent.uplink.http import Http
     from agent.uplink.session import Unreachable
 
@@ -44,7 +44,7 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
             "there is no collector to enrol at",
             hint='give --collector URL, or set [collector] url = "https://…"',
         )
-    if not again and identity.read(settings.token_file) is not None:
+    if not again and host_identity.read(settings.token_file) is not None:
         raise DockwardenError(
             f"this host is enrolled already: {settings.token_file}",
             hint="--again gives it a new identity; the old one stays on the collector's page",
@@ -53,8 +53,8 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
     try:
         http = Http(there, ca_file=settings.ca_file)
         host = config.agent.host_name or socket.gethostname()
-        found = identity.enrol(http.post, there, secret, host)
-        identity.keep(settings.token_file, found)
+        found = host_identity.enrol(http.post, there, secret, host)
+        host_identity.keep(settings.token_file, found)
     except Unreachable as error:
         raise DockwardenError(str(error), hint="correct [collector] ca_file") from error
     except OSError as error:

@@ -16,8 +16,8 @@ from agent.cli.options import (
     output_option,
 )
 from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, ran, section
-from agent.domain.errors import DockwardenError
-from agent.domain.lockdown import concerns
+from agent.domain.base_errors import DockwardenError
+from agent.domain.lockdown_values import concerns
 from agent.domain.verdict import Action
 from agent.errors import ControlUnavailable
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import agent
+from agent.config.config_values import Config
 from agent.config.handover import to_descriptor
-from agent.config.values import Config
 
 
 def become_daemon(config: Config) -> NoReturn:

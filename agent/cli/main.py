@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from agent.cli.output import complain
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 # Name on the command line: module that holds a command of the same name (with _ for -).
 _COMMANDS = {
@@ -20,13 +20,13 @@ _COMMANDS = {
     "explain": "agent.cli.explain",
     "violations": "agent.cli.violations",
     "config": "agent.cli.config",
-    "plan": "agent.cli.lockdown",
-    "apply": "agent.cli.lockdown",
-    "restore": "agent.cli.lockdown",
+    "plan": "agent.cli.lockdown_commands",
+    "apply": "agent.cli.lockdown_commands",
+    "restore": "agent.cli.lockdown_commands",
     "sync": "agent.cli.sync",
-    "allowlist": "agent.cli.allowlist",
+    "allowlist": "agent.cli.allowlist_commands",
     "enrol": "agent.cli.enrol",
-    "spool": "agent.cli.spool",
+    "spool": "agent.cli.spool_commands",
     "circuit-breaker": "agent.cli.circuit_breaker_commands",
     "break-glass": "agent.cli.break_glass_commands",
     "version": "agent.cli.version",

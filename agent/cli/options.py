@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from agent.config.config_values import Config
 from agent.config.layers import Inputs, peek
-from agent.config.values import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 

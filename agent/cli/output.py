@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.text import plain, printable
 from agent.errors import ConfigInvalid
 

@@ -18,7 +18,7 @@ from agent.cli.output import (
 )
 from agent.cli.sync import freshness
 
-Answer = Mapping[str, Any]
+StatusFields = Mapping[str, Any]
 
 
 @click.command()
@@ -48,7 +48,7 @@ def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
         ctx.exit(FOUND)
 
 
-def _facts(answer: Answer) -> list[tuple[str, str]]:
+def _facts(answer: StatusFields) -> list[tuple[str, str]]:
     reasons = answer.get("degraded") or []
     layers = answer.get("lockdown") or []
     sinks = answer.get("sinks") or []
@@ -73,7 +73,7 @@ def _facts(answer: Answer) -> list[tuple[str, str]]:
     ]
 
 
-def _engine(engine: Answer) -> str:
+def _engine(engine: StatusFields) -> str:
     if not engine.get("connected"):
         return "does not answer"
     store = "containerd" if engine.get("containerd_store") else "classic"
@@ -83,7 +83,7 @@ def _engine(engine: Answer) -> str:
     )
 
 
-def _allowlist(allowlist: Answer) -> str:
+def _allowlist(allowlist: StatusFields) -> str:
     if allowlist.get("sequence") is None:
         return "none is trusted yet"
     signed = "signed" if allowlist.get("signed") else "unsigned"
@@ -94,11 +94,11 @@ def _allowlist(allowlist: Answer) -> str:
     )
 
 
-def _freshness(allowlist: Answer) -> str:
+def _freshness(allowlist: StatusFields) -> str:
     return freshness(allowlist) if allowlist.get("signed") else ""
 
 
-def _last_sync(allowlist: Answer) -> str:
+def _last_sync(allowlist: StatusFields) -> str:
     if "synced_at" not in allowlist:
         return ""
     at = allowlist.get("synced_at")
@@ -107,7 +107,7 @@ def _last_sync(allowlist: Answer) -> str:
     return f"{text}; since then: {cell(error)}" if error else text
 
 
-def _break_glass(break_glass: Answer) -> str:
+def _break_glass(break_glass: StatusFields) -> str:
     if not break_glass.get("active"):
         return ""
     return (
@@ -117,20 +117,20 @@ def _break_glass(break_glass: Answer) -> str:
     )
 
 
-def _gate(gate: Answer) -> str:
+def _gate(gate: StatusFields) -> str:
     if gate.get("working"):
         return "working"
     return f"not working: {cell(gate.get('reason'))}"
 
 
-def _circuit_breaker(circuit_breaker: Answer) -> str:
+def _circuit_breaker(circuit_breaker: StatusFields) -> str:
     if not circuit_breaker.get("open"):
         return "closed"
     since = f" since {local_time(circuit_breaker['since'])}" if circuit_breaker.get("since") else ""
     return f"OPEN{since}; once you know why: sudo dockwarden circuit-breaker reset"
 
 
-def _lockdown(layers: Sequence[Answer]) -> list[str]:
+def _lockdown(layers: Sequence[StatusFields]) -> list[str]:
     """One line a layer, and one for each thing that is not as it should be."""
     lines = []
     for layer in layers:
@@ -144,20 +144,20 @@ def _lockdown(layers: Sequence[Answer]) -> list[str]:
     return lines
 
 
-def _containers(containers: Answer) -> str:
+def _containers(containers: StatusFields) -> str:
     verdicts = section(containers, "by_verdict")
     counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()) if count)
     return f"{cell(containers.get('running'))} running" + (f": {counts}" if counts else "")
 
 
-def _findings(findings: Answer) -> str:
+def _findings(findings: StatusFields) -> str:
     last = findings.get("last")
     told = counted(findings.get("violations"), "violation")
     told += f", {counted(findings.get('alarms'), 'alarm')} since the start"
     return told + (f", the last violation {local_time(last)}" if last else "")
 
 
-def _uplink(uplink: Answer) -> str:
+def _uplink(uplink: StatusFields) -> str:
     if not uplink:
         return ""
     state = "does not take this host's reports" if uplink.get("refused") else "not reached"
@@ -170,7 +170,7 @@ def _uplink(uplink: Answer) -> str:
     return told
 
 
-def _sink(sink: Answer) -> str:
+def _sink(sink: StatusFields) -> str:
     counts = ", ".join(
         f"{sink.get(n)} {n}" for n in ("waiting", "dropped", "refused") if sink.get(n)
     )

@@ -9,7 +9,7 @@ import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
 from agent.cli.output import cell, emit_facts, emit_json, local_time, note
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.errors import SyncFailed
 
 LONGEST_SECONDS = 660.0  # two syncs: the one under way and the one that was asked for

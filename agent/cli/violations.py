@@ -10,7 +10,7 @@ import click
 from agent.cli.options import config_option, findings_file, output_option
 from agent.cli.output import FOUND, emit_json, emit_table, local_time, note, ran, section
 from agent.cli.since import parse_since
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.domain.verdict import Verdict
 
@@ -19,7 +19,7 @@ _DAMAGED = "findings.damaged"
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    from agent.adapters.clock import SystemClock
+    from agent.adapters.system_clock import SystemClock
 
     try:
         return parse_since(text, now=SystemClock().now()) if text is not None else None

@@ -10,9 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from agent.config.values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
+from agent.config.config_values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
+from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest
 from agent.domain.verdict import EnforcementPoint
 
 # sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)); `.new` is added to replace it.

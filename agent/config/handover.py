@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from agent.config.values import Config
+from agent.config.config_values import Config
 from agent.errors import ConfigInvalid
 
 

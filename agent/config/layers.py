@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from agent.config.files import config_files, read_bytes, read_toml
+from agent.config.config_files import config_files, read_bytes, read_toml
 
 ENVIRONMENT_PREFIX = "DOCKWARDEN_"
 CREDENTIAL_PREFIX = "dockwarden."

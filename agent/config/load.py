@@ -11,10 +11,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from agent.config.check import check_layer
-from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
-from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
-from agent.config.values import (
+from agent.config.config_check import check_layer
+from agent.config.config_values import (
     AgentConfig,
     AllowlistConfig,
     CircuitBreakerConfig,
@@ -35,6 +33,8 @@ from agent.config.values import (
     SyslogSink,
     WebhookSink,
 )
+from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
+from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
 from agent.domain.allowlist import Exemption
 from agent.domain.verdict import Action, Verdict
 from agent.errors import ConfigInvalid

@@ -1,4 +1,4 @@
-"""What each key may hold, as pydantic models over the defaults in `agent.config.values`.
+"""What each key may hold, as pydantic models over the defaults in `agent.config.config_values`.
 
 A field's description completes "write …" in an error. Imported only where files are checked.
 """
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agent.config import grammar
-from agent.config.values import (
+from agent.config.config_values import (
     BuildSteps,
     Config,
     ExplainAccess,

@@ -11,8 +11,8 @@ from typing import Any
 
 from agent.control.enforce import Enforcer
 from agent.control.rescan import Rescanner
+from agent.domain.base_errors import DockwardenError
 from agent.domain.break_glass_token import Active, BreakGlassState, InvalidToken, Token
-from agent.domain.errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.log import get_logger
 from agent.ports import BreakGlassStore, TokenVerifier

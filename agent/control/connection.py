@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from agent.control.enforce import Enforcer
 from agent.control.rescan import Rescanner
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.ports import EngineInfo
 

@@ -6,7 +6,7 @@ What it must not know: verdicts and what comes of them. Every method runs on the
 from collections import OrderedDict
 
 from agent.control.tracked_container import TrackedContainer
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.verdict import EnforcementPoint
 from agent.log import get_logger
 from agent.ports import Clock, Gate

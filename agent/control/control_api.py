@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from agent.control.break_glass import BreakGlass
 from agent.control.loop import Loop
 from agent.control.status_view import StatusView
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 ASK_SECONDS = 5.0  # how long a question waits for the loop
 TOKEN_SECONDS = 30.0  # a helper verifies it

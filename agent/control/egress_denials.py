@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from agent.control.finding_factory import FindingFactory
 from agent.domain.finding import Finding
-from agent.domain.lockdown import Refusal
+from agent.domain.lockdown_values import Refusal
 from agent.ports import Clock
 
 QUIET_SECONDS = 60.0  # between two findings about the same registry and source

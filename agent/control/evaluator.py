@@ -10,7 +10,7 @@ from agent.control.freshness import ListFreshness, TrustedTime, closed
 from agent.control.policy import Policy
 from agent.control.services import Services
 from agent.control.tracked_container import TrackedContainer
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.identity import Container, ContainerState
 from agent.domain.verdict import Action, EnforcementPoint, Verdict
 from agent.ports import GateDecision, TrustedList

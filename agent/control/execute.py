@@ -8,8 +8,8 @@ from agent.control.container_table import ContainerTable
 from agent.control.policy import Policy
 from agent.control.services import Services
 from agent.control.tracked_container import PendingAction, TrackedContainer
+from agent.domain.base_errors import DockwardenError
 from agent.domain.decision import undetermined
-from agent.domain.errors import DockwardenError
 from agent.domain.identity import ContainerState
 from agent.domain.verdict import Action, EnforcementPoint
 from agent.ports import GateDecision

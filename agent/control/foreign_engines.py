@@ -8,7 +8,7 @@ from typing import Protocol
 
 from agent.control.finding_factory import FindingFactory
 from agent.control.loop import Work
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.ports import Clock
 

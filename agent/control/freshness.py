@@ -7,7 +7,7 @@ from enum import StrEnum
 from agent.domain.decision import Decision
 from agent.domain.verdict import Verdict
 from agent.ports import Clock
-from agent.sync.request import Answer
+from agent.sync.sync_request import SyncReport
 
 CLOSE = "close"  # the organization's policy: nothing approves once the list is too stale
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -32,15 +32,15 @@ class ListFreshness:
     closes: bool = False
 
 
-def list_freshness(answer: Answer, now: datetime) -> ListFreshness:
+def list_freshness(sync_report: SyncReport, now: datetime) -> ListFreshness:
     """How fresh the list in force is at `now`; one without a readable end has ended long ago."""
-    ended_at = instant(answer.timestamp_expires_at) or _NEVER
-    too_stale_at = ended_at + timedelta(seconds=answer.max_stale_seconds)
+    ended_at = instant(sync_report.timestamp_expires_at) or _NEVER
+    too_stale_at = ended_at + timedelta(seconds=sync_report.max_stale_seconds)
     if now < ended_at:
         freshness = Freshness.FRESH
     else:
         freshness = Freshness.STALE if now < too_stale_at else Freshness.TOO_STALE
-    closes = freshness is Freshness.TOO_STALE and answer.when_too_stale == CLOSE
+    closes = freshness is Freshness.TOO_STALE and sync_report.when_too_stale == CLOSE
     return ListFreshness(freshness, ended_at, too_stale_at, closes)
 
 

@@ -7,7 +7,7 @@ from agent.control.enforce import Enforcer
 from agent.control.freshness import Freshness, ListFreshness, list_freshness
 from agent.control.rescan import Rescanner
 from agent.domain.finding import Kind
-from agent.sync.request import Answer
+from agent.sync.sync_request import SyncReport
 
 
 class FreshnessMonitor:
@@ -17,15 +17,15 @@ class FreshnessMonitor:
         self._enforcer, self._rescanner = enforcer, rescanner
         self.list_freshness: ListFreshness | None = None
 
-    def check(self, answer: Answer | None) -> None:
+    def check(self, sync_report: SyncReport | None) -> None:
         """Compare with the time that verdicts go by."""
-        if answer is None:
+        if sync_report is None:
             return
         evaluator = self._enforcer.evaluator
         before = self.list_freshness.freshness if self.list_freshness else Freshness.FRESH
-        now = self.list_freshness = list_freshness(answer, evaluator.time.now())
+        now = self.list_freshness = list_freshness(sync_report, evaluator.time.now())
         if before is not now.freshness:
-            self._tell(now, before, answer)
+            self._tell(now, before, sync_report)
         if (evaluator.closed is not None) is not now.closes:
             evaluator.close(now if now.closes else None)
             self._rescanner.evaluate_known()
@@ -39,7 +39,7 @@ class FreshnessMonitor:
         since = found.ended_at.isoformat(timespec="seconds")
         return [f"the allowlist is {found.freshness} since {since}{closed}"]
 
-    def _tell(self, now: ListFreshness, before: Freshness, answer: Answer) -> None:
+    def _tell(self, now: ListFreshness, before: Freshness, sync_report: SyncReport) -> None:
         ended = f"its timestamp ended on {now.ended_at.isoformat(sep=' ', timespec='seconds')}"
         match now.freshness:
             case Freshness.FRESH:
@@ -49,7 +49,7 @@ class FreshnessMonitor:
                 self._emit(
                     "list.stale",
                     f"The signed allowlist is stale: {ended}. It stays in force until {until};"
-                    f" then the organization says {answer.when_too_stale}.",
+                    f" then the organization says {sync_report.when_too_stale}.",
                 )
             case Freshness.TOO_STALE:
                 closed, held = "nothing is approved any more", "the last good list is held in force"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent.ports.own import Figures, System
-from agent.ports.spool import SpoolState
+from agent.ports.spool_port import SpoolState
 
 VERSION = 1
 JITTER = 0.1  # of the interval, either way, so that a fleet started at once spreads out

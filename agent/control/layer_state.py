@@ -1,4 +1,4 @@
-"""What is known of one layer of the lockdown, and whether somebody fights over it.
+"""What is known of one layer of the lockdown, and whether another tool keeps reverting it.
 
 Values only: no clock, no layer's work.
 """
@@ -6,54 +6,54 @@ Values only: no clock, no layer's work.
 from collections import deque
 from dataclasses import dataclass, field
 
-from agent.domain.lockdown import Drift
+from agent.domain.lockdown_values import Drift
 from agent.ports import Layer
 
-LONGEST_TRUCE = 3600.0  # seconds between attempts while somebody else keeps undoing
+LONGEST_PAUSE = 3600.0  # seconds between attempts while somebody else keeps undoing
 
 
 @dataclass(frozen=True, slots=True)
-class FightLimits:
-    """More than `heals` heals of one layer within `seconds` are a fight."""
+class RevertLimits:
+    """More than `heals` heals of one layer within `seconds`: back off."""
 
     heals: int
     seconds: float
 
 
-class Fight:
+class RevertBackoff:
     """Counts a layer's heals. Times are monotonic seconds."""
 
-    def __init__(self, limits: FightLimits) -> None:
+    def __init__(self, limits: RevertLimits) -> None:
         self._limits = limits
         self._heals: deque[float] = deque()
         self._until: float | None = None
         self._ended = 0.0
-        self.truce = 0.0  # seconds, of the present or the last one
+        self.pause = 0.0  # seconds, of the present or the last one
 
     @property
-    def resting(self) -> bool:
+    def backing_off(self) -> bool:
         """Whether the layer is left alone for now."""
         return self._until is not None
 
     def healed(self, now: float) -> bool:
-        """Count a heal; whether it is one too many, and a truce begins.
+        """Count a heal; whether it is one too many, and a pause begins.
 
-        A fight that goes on after a truce gets one of twice the length.
+        If it goes on after a pause, the next one is twice as long.
         """
         self._heals.append(now)
         while self._heals[0] <= now - self._limits.seconds:
             self._heals.popleft()
-        if self.resting or len(self._heals) <= self._limits.heals:
+        if self.backing_off or len(self._heals) <= self._limits.heals:
             return False
-        goes_on = now - self._ended <= self.truce + self._limits.seconds
-        longer = self.truce * 2 if goes_on else 0.0
-        self.truce = min(max(longer, self._limits.seconds), LONGEST_TRUCE)
-        self._until = now + self.truce
+        goes_on = now - self._ended <= self.pause + self._limits.seconds
+        longer = self.pause * 2 if goes_on else 0.0
+        self.pause = min(max(longer, self._limits.seconds), LONGEST_PAUSE)
+        self._until = now + self.pause
         self._heals.clear()
         return True
 
     def over(self, now: float) -> bool:
-        """Whether a truce has ended now; told once."""
+        """Whether a pause has ended now; told once."""
         if self._until is None or now < self._until:
             return False
         self._until, self._ended = None, now
@@ -74,7 +74,7 @@ class LayerState:
     """One layer. `mended` counts its heals; `again`: look once more after the look under way."""
 
     layer: Layer
-    fight: Fight
+    backoff: RevertBackoff
     stood: bool = False  # it was seen as it should be
     drift: Drift | None = None
     error: str = ""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from agent.control.enforce import Enforcer
 from agent.control.rescan import Rescanner
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.log import get_logger
 from agent.ports import TrustedList

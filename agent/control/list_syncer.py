@@ -13,12 +13,12 @@ from agent.control.finding_factory import FindingFactory
 from agent.control.freshness_monitor import FreshnessMonitor
 from agent.control.list_loader import ListKeeper
 from agent.control.rescan import Rescanner
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.errors import SyncFailed
 from agent.log import get_logger
 from agent.ports import ListRepository
-from agent.sync.request import Answer
+from agent.sync.sync_request import SyncReport
 
 log = get_logger(__name__)
 
@@ -63,19 +63,19 @@ class Syncer:
         self._failures = 0
         self._generation = 0  # whose list was asked for last
         self._told: set[str] = set()
-        self.answer: Answer | None = None
+        self.sync_report: SyncReport | None = None
         self.synced_at: datetime | None = None
         self.error = ""
 
     def start(self) -> None:
         """Take up what the list keeper loaded first, without any network; the first tick syncs."""
         self._take_up(self._repository.in_force())
-        self._generation = self.answer.generation if self.answer else 0
-        self._age.check(self.answer)
+        self._generation = self.sync_report.generation if self.sync_report else 0
+        self._age.check(self.sync_report)
 
     def tick(self) -> None:
         """Do what is due."""
-        self._age.check(self.answer)
+        self._age.check(self.sync_report)
         now = self._clock.monotonic()
         if self._busy:
             return
@@ -104,34 +104,34 @@ class Syncer:
 
     def status(self) -> dict[str, Any]:
         """The list's part of `dockwarden status` that only a signed one has."""
-        answer, found = self.answer, self._age.list_freshness
+        sync_report, found = self.sync_report, self._age.list_freshness
         return {
             "source": self._source,
             "freshness": str(found.freshness) if found else "",
             "fresh_until": found.ended_at.isoformat() if found else None,
             "too_stale_at": found.too_stale_at.isoformat() if found else None,
-            "when_too_stale": answer.when_too_stale if answer else "",
+            "when_too_stale": sync_report.when_too_stale if sync_report else "",
             "closed": bool(found and found.closes),
-            "published_at": (answer.published_at or None) if answer else None,
-            "generation": answer.generation if answer else 0,
+            "published_at": (sync_report.published_at or None) if sync_report else None,
+            "generation": sync_report.generation if sync_report else 0,
             "synced_at": self.synced_at.isoformat() if self.synced_at else None,
             "sync_error": self.error,
             "scopes": [
                 {"scope": s.scope, "sequence": s.sequence, "problem": s.problem}
-                for s in (answer.scopes if answer else ())
+                for s in (sync_report.scopes if sync_report else ())
             ],
         }
 
     def signers(self, scope: str) -> list[str]:
         """Whose signatures made this scope's list count."""
-        scopes = self.answer.scopes if self.answer else ()
+        scopes = self.sync_report.scopes if self.sync_report else ()
         return next((list(each.signers) for each in scopes if each.scope == scope), [])
 
     def degraded(self) -> list[str]:
         """Why the list is not as it should be, in words."""
         reasons = [f"the allowlist was not synced: {self.error}"] if self.error else []
         reasons += self._age.degraded()
-        scopes = self.answer.scopes if self.answer else ()
+        scopes = self.sync_report.scopes if self.sync_report else ()
         reasons += [f"scope {each.scope}: {each.problem}" for each in scopes if each.problem]
         return reasons
 
@@ -149,10 +149,10 @@ class Syncer:
         if changed is True or self._again:
             self.sync()
 
-    def _synced(self, result: Answer | DockwardenError) -> None:
+    def _synced(self, result: SyncReport | DockwardenError) -> None:
         self._busy, self._done = False, self._begun
         error: DockwardenError | None = result if isinstance(result, DockwardenError) else None
-        if isinstance(result, Answer):
+        if isinstance(result, SyncReport):
             if result.error:
                 error = SyncFailed(result.error, hint=result.hint)
             self._take_up(self._repository.in_force() if error else result)
@@ -164,23 +164,23 @@ class Syncer:
         else:
             self._failed(error)
             self._next_poll = self._next_sync = now + self._backoff()
-        if self.answer is not None and self.answer.generation != self._generation:
-            self._generation = self.answer.generation
+        if self.sync_report is not None and self.sync_report.generation != self._generation:
+            self._generation = self.sync_report.generation
             self._lists.load()
-        self._age.check(self.answer)
+        self._age.check(self.sync_report)
         self._last = self._told_of(result, error)
         if self._again:
             self.sync()
 
     def _told_of(
-        self, result: Answer | DockwardenError, error: DockwardenError | None
+        self, result: SyncReport | DockwardenError, error: DockwardenError | None
     ) -> dict[str, Any]:
         return {
-            "changed": isinstance(result, Answer) and result.changed and not error,
+            "changed": isinstance(result, SyncReport) and result.changed and not error,
             "error": error.message if error else "",
             "hint": error.hint if error else "",
             **self.status(),
-            "sequence": self.answer.sequence if self.answer else None,
+            "sequence": self.sync_report.sequence if self.sync_report else None,
         }
 
     def _succeeded(self) -> None:
@@ -202,13 +202,17 @@ class Syncer:
         summary = f"The signed allowlist was not synced: {self.error}. {kept}"
         self._emit("list.sync_failed", summary, kind=Kind.ALARM)
 
-    def _take_up(self, answer: Answer | None) -> None:
+    def _take_up(self, sync_report: SyncReport | None) -> None:
         """What is in force, and which of its scopes is not as new as it could be."""
-        before = {(s.scope, s.problem) for s in self.answer.scopes} if self.answer else set()
-        self.answer = answer if answer is not None and answer.generation else None
+        before = (
+            {(s.scope, s.problem) for s in self.sync_report.scopes} if self.sync_report else set()
+        )
+        self.sync_report = (
+            sync_report if sync_report is not None and sync_report.generation else None
+        )
         if (floor := self._repository.floor()) is not None:
             self._enforcer.evaluator.time.raise_to(floor)
-        for scope in self.answer.scopes if self.answer else ():
+        for scope in self.sync_report.scopes if self.sync_report else ():
             if scope.problem and (scope.scope, scope.problem) not in before:
                 summary = (
                     f"The newest list of {scope.scope} was not adopted: {scope.problem}."

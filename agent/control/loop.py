@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 T = TypeVar("T")
 _FINISH_STEP = 0.05  # s

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from agent.control.loop import Work
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import Clock

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agent.config.values import BuildSteps
+from agent.config.config_values import BuildSteps
 from agent.domain.allowlist import Exemption
 from agent.domain.decision import Decision, decide, undetermined
 from agent.domain.identity import Container

@@ -1,5 +1,6 @@
-"""Keeps the lockdown's layers as they should be: look, mend, say so; gives in to a fight.
+"""Keeps the lockdown's layers as they should be: observe, restore, report.
 
+A layer that another tool keeps reverting is left alone for a growing pause (`RevertBackoff`).
 Works on the loop's thread; the layers' own work runs elsewhere, one job a layer at a time. It knows
 no file and no firewall.
 """
@@ -8,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from agent.control.finding_factory import FindingFactory
-from agent.control.layer_state import Cause, Fight, FightLimits, LayerState
+from agent.control.layer_state import Cause, LayerState, RevertBackoff, RevertLimits
 from agent.control.loop import Work
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
-from agent.domain.lockdown import Drift
+from agent.domain.lockdown_values import Drift
 from agent.ports import Clock, Layer
 
 Rows = list[dict[str, Any]]
@@ -26,7 +27,7 @@ class Reconciler:
         layers: Sequence[Layer],
         *,
         mend: bool,
-        limits: FightLimits,
+        limits: RevertLimits,
         period: float,
         work: Work,
         clock: Clock,
@@ -37,7 +38,7 @@ class Reconciler:
         """`healing` tells a layer that mends itself at once whether it may; it is called with the
         layer's other work and raises as that does."""
         self._healing = healing
-        self.states = {layer.name: LayerState(layer, Fight(limits)) for layer in layers}
+        self.states = {layer.name: LayerState(layer, RevertBackoff(limits)) for layer in layers}
         self._mend = mend
         self._limits = limits
         self._period = period
@@ -62,9 +63,9 @@ class Reconciler:
                 self._look(state)
 
     def tick(self) -> None:
-        """Check all when the period is over, and those whose truce is."""
+        """Check all when the period is over, and those whose pause is."""
         now = self._clock.monotonic()
-        over = [name for name, state in self.states.items() if state.fight.over(now)]
+        over = [name for name, state in self.states.items() if state.backoff.over(now)]
         if now >= self._next:
             self._next = now + self._period
             self.check()
@@ -72,11 +73,11 @@ class Reconciler:
             self.check(over)
 
     def disturbed(self, name: str, culprit: str) -> None:
-        """Somebody changed a layer that mends itself at once: mind a fight, look, say so."""
+        """Somebody changed a layer that restores itself at once: count it, observe, report."""
         state = self.states.get(name)
         if state is None or self.stood_down:
             return
-        mended = self._mend and not state.fight.resting
+        mended = self._mend and not state.backoff.backing_off
         state.cause = Cause(culprit or state.cause.culprit, state.cause.mended + mended)
         if mended:
             self._count(state, state.cause)
@@ -115,7 +116,7 @@ class Reconciler:
         for row in rows:
             state = self.states[row["layer"]]
             state.stood, state.drift, state.error = False, None, row["error"]
-            state.fight = Fight(self._limits)
+            state.backoff = RevertBackoff(self._limits)
         for then in waiting:
             then(rows)
         self._restore_when_idle()
@@ -132,7 +133,7 @@ class Reconciler:
                 "notes": state.notes(),
                 "error": state.error,
                 "healed": state.mended,
-                "conflict": state.fight.resting,
+                "conflict": state.backoff.backing_off,
             }
             for name, state in self.states.items()
         ]
@@ -155,11 +156,11 @@ class Reconciler:
     def _look(self, state: LayerState) -> None:
         state.busy = True
         cause, state.cause = state.cause, Cause()
-        layer, resting = state.layer, state.fight.resting
-        mend = self._mend and not resting
+        layer, backing_off = state.layer, state.backoff.backing_off
+        mend = self._mend and not backing_off
 
         def attend() -> Drift:
-            self._healing(layer.name, not resting)
+            self._healing(layer.name, not backing_off)
             return layer.apply() if mend else layer.drift()
 
         self._work.submit(attend, lambda found: self._found(state, found, cause, mended=mend))
@@ -217,14 +218,14 @@ class Reconciler:
             self._say("lockdown.applied", summary, state, cause)
 
     def _count(self, state: LayerState, cause: Cause) -> None:
-        """A heal more; too many are a fight."""
+        """One restore more; after too many it backs off."""
         state.mended += 1
-        if not state.fight.healed(self._clock.monotonic()):
+        if not state.backoff.healed(self._clock.monotonic()):
             return
         summary = (
             f"{state.layer.name} was undone more than {self._limits.heals} times in "
             f"{self._limits.seconds:g} s: somebody else manages it. It is left alone for "
-            f"{state.fight.truce:g} s."
+            f"{state.backoff.pause:g} s."
         )
         self._say("lockdown.conflict", summary, state, cause, kind=Kind.ALARM)
 

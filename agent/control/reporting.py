@@ -14,13 +14,13 @@ from agent.control import inventory
 from agent.control.heartbeat import Beat, heartbeat
 from agent.control.loop import Work
 from agent.control.tracked_container import TrackedContainer
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding_record import timestamp
 from agent.domain.ids import new_id
 from agent.log import get_logger
 from agent.ports import Clock
 from agent.ports.own import Own
-from agent.ports.spool import HEARTBEAT, INVENTORY, Entry, Spool
+from agent.ports.spool_port import HEARTBEAT, INVENTORY, Entry, Spool
 
 log = get_logger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from agent.control.enforce import Enforcer
 from agent.control.tracked_container import TrackedContainer
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.identity import Container, ContainerState
 from agent.domain.verdict import EnforcementPoint
 from agent.log import get_logger

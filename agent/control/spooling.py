@@ -15,7 +15,7 @@ from agent.domain.text import shortened
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import Clock, FindingSink
-from agent.ports.spool import FINDING, Entry, Spool
+from agent.ports.spool_port import FINDING, Entry, Spool
 
 log = get_logger(__name__)
 

@@ -17,10 +17,10 @@ from agent.control.reconcile import Reconciler
 from agent.control.recorder import Recorder
 from agent.control.rescan import Rescanner
 from agent.control.tracked_container import TrackedContainer
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.identity import Container
-from agent.domain.lockdown import concerns
+from agent.domain.lockdown_values import concerns
 from agent.domain.verdict import EnforcementPoint
 from agent.ports import Exporter
 

@@ -56,7 +56,7 @@ class TrackedContainer:
     inspecting: bool = False  # being looked up
     acting: bool = False  # a job on it is under way
     held: bool = False  # frozen at the gate, waiting for a decision
-    at_gate: bool = False  # in the gate's hands, until it says Settled
+    at_gate: bool = False  # in the gate's hands, until it says HoldEnded
     caught_at_gate: bool = False
     missing_since: float | None = None  # not listed any more (monotonic seconds)
     gone: bool = False  # the engine destroyed it

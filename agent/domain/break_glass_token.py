@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 
 PAYLOAD_TYPE: Final = "application/vnd.dockwarden.break-glass+json"
 FORMAT: Final = 1

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.domain.allowlist import Approval, Exemption, Statements
-from agent.domain.case import Case, Lift, in_time
 from agent.domain.digest import Digest
+from agent.domain.evaluation import Evaluation, Lift, in_time
 from agent.domain.identity import ImageIdentity
 from agent.domain.verdict import Verdict
 
@@ -54,56 +54,60 @@ def decide(
     Approvals, waivers and exemptions count only if they meet the image here once more; a deny
     among the statements counts as it is. What ends at `now` has ended. All times are aware.
     """
-    case = Case(image, in_time(statements, now), now)
+    evaluation = Evaluation(image, in_time(statements, now), now)
     return (
-        _forbidden(case)
-        or _granted(case)
-        or _exempted(case, exemptions)
-        or (_derived(case) if allow_derived else None)
-        or _refused(case)
+        _forbidden(evaluation)
+        or _granted(evaluation)
+        or _exempted(evaluation, exemptions)
+        or (_derived(evaluation) if allow_derived else None)
+        or _refused(evaluation)
     )
 
 
-def _forbidden(case: Case) -> Decision | None:
-    denies = case.statements.denies
-    standing = [(depth, deny) for depth, deny in denies if case.lift("deny", depth) is None]
-    if not standing:
+def _forbidden(evaluation: Evaluation) -> Decision | None:
+    denies = evaluation.statements.denies
+    unlifted = [(depth, deny) for depth, deny in denies if evaluation.lift("deny", depth) is None]
+    if not unlifted:
         return None
-    depth, deny = min(standing, key=lambda entry: (entry[0], entry[1].revoked, entry[1].reason))
-    scope, matched = deny.scope or case.scope(depth), case.matched(deny.digests)
+    depth, deny = min(unlifted, key=lambda entry: (entry[0], entry[1].revoked, entry[1].reason))
+    scope, matched = deny.scope or evaluation.scope(depth), evaluation.matched(deny.digests)
     verdict = Verdict.REVOKED if deny.revoked else Verdict.DENIED
     verb = "revoked its approval of" if deny.revoked else "denies"
-    reason = f"{scope} {verb} this image ({matched or case.image.image_id}): {deny.reason}"
+    reason = f"{scope} {verb} this image ({matched or evaluation.image.image_id}): {deny.reason}"
     return Decision(verdict, _sentence(reason), scope, matched)
 
 
-def _granted(case: Case) -> Decision | None:
-    grant = case.best_grant(expired=False)
+def _granted(evaluation: Evaluation) -> Decision | None:
+    grant = evaluation.best_grant(expired=False)
     if grant is None:
         return None
     approval, until = grant.approval, grant.until
-    scope, matched = case.scope(grant.depth), case.matched(approval.digests)
+    scope, matched = evaluation.scope(grant.depth), evaluation.matched(approval.digests)
     reason = f"{scope} approves this image as {approval.repository} ({matched})"
     reason += _until(approval.expires_at)
-    for clause in dict.fromkeys(_clauses(case, grant.lifts)):
+    for clause in dict.fromkeys(_clauses(evaluation, grant.lifts)):
         reason += f"; {clause}"
     verdict = Verdict.WAIVED if grant.lifts else Verdict.APPROVED
     return Decision(verdict, _sentence(reason), scope, matched, approval.repository, until)
 
 
-def _clauses(case: Case, lifts: Iterable[Lift]) -> Iterator[str]:
+def _clauses(evaluation: Evaluation, lifts: Iterable[Lift]) -> Iterator[str]:
     for lift in lifts:
-        waiver, above, below = lift.waiver, case.scope(lift.depth), case.scope(lift.against)
+        waiver, above, below = (
+            lift.waiver,
+            evaluation.scope(lift.depth),
+            evaluation.scope(lift.against),
+        )
         what = "demands" if waiver.lifts == "constraint" else "deny"
         by = f"by {above}{_until(waiver.expires_at)} (owner {waiver.owner})"
         yield f"a waiver {by} lifts the {what} of {below}"
 
 
-def _exempted(case: Case, exemptions: Iterable[Exemption]) -> Decision | None:
-    if any(constraints.forbid_exemptions for constraints in case.statements.constraints):
+def _exempted(evaluation: Evaluation, exemptions: Iterable[Exemption]) -> Decision | None:
+    if any(constraints.forbid_exemptions for constraints in evaluation.statements.constraints):
         return None
-    digests = case.image.digests
-    usable = [e for e in exemptions if e.digest in digests and e.expires_at > case.now]
+    digests = evaluation.image.digests
+    usable = [e for e in exemptions if e.digest in digests and e.expires_at > evaluation.now]
     if not usable:
         return None
     exemption = max(usable, key=lambda e: (e.expires_at, e.digest))
@@ -113,11 +117,11 @@ def _exempted(case: Case, exemptions: Iterable[Exemption]) -> Decision | None:
     return Decision(Verdict.WAIVED, _sentence(reason), "host", matched, until=until)
 
 
-def _derived(case: Case) -> Decision | None:
-    base = case.best_base()
+def _derived(evaluation: Evaluation) -> Decision | None:
+    base = evaluation.best_base()
     if base is None:
         return None
-    scope, approval = case.scope(base.depth), base.approval
+    scope, approval = evaluation.scope(base.depth), base.approval
     reason = f"The image is built on {approval.repository} (layer chain {base.chain_id})"
     reason += f", which {scope} approves{_until(approval.expires_at)}"
     return Decision(
@@ -130,27 +134,27 @@ def _derived(case: Case) -> Decision | None:
     )
 
 
-def _refused(case: Case) -> Decision:
-    grant = case.best_grant(expired=True)
+def _refused(evaluation: Evaluation) -> Decision:
+    grant = evaluation.best_grant(expired=True)
     if grant is None:
-        return _unlisted(case)
+        return _unlisted(evaluation)
     approval = grant.approval
-    scope, matched = case.scope(grant.depth), case.matched(approval.digests)
+    scope, matched = evaluation.scope(grant.depth), evaluation.matched(approval.digests)
     reason = f"{scope} approved this image as {approval.repository} ({matched}), but only"
     reason += _until(approval.expires_at)
     return Decision(Verdict.EXPIRED, _sentence(reason), scope, matched, approval.repository)
 
 
-def _unlisted(case: Case) -> Decision:
-    breach = case.breach()
+def _unlisted(evaluation: Evaluation) -> Decision:
+    breach = evaluation.breach()
     if breach is None:
-        levels = " or ".join(case.statements.scopes) or "any level"
-        reason = f"The image ({case.image.image_id}) is not approved by {levels}"
-        if case.statements.denies:
+        levels = " or ".join(evaluation.statements.scopes) or "any level"
+        reason = f"The image ({evaluation.image.image_id}) is not approved by {levels}"
+        if evaluation.statements.denies:
             reason += "; a waiver lifts its deny, but approves nothing"
         return Decision(Verdict.UNLISTED, _sentence(reason))
-    approval, against = breach.approval, case.scope(breach.against)
-    scope, matched = case.scope(breach.depth), case.matched(approval.digests)
+    approval, against = breach.approval, evaluation.scope(breach.against)
+    scope, matched = evaluation.scope(breach.depth), evaluation.matched(approval.digests)
     reason = f"{scope} approves this image as {approval.repository} ({matched}), but not as"
     reason += f" {against} demands: {'; '.join(breach.clauses)}"
     return Decision(Verdict.UNLISTED, _sentence(reason), scope, matched, approval.repository)

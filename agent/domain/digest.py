@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from agent.domain.errors import InvalidDigest
+from agent.domain.base_errors import InvalidDigest
 
 # Grammar and registered algorithms: OCI image-spec, descriptor.md, "Digests".
 _HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128}

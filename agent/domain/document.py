@@ -13,8 +13,8 @@ from sys import intern
 from typing import Final
 
 from agent.domain.allowlist import Approval, Constraints, Deny, Waiver
+from agent.domain.base_errors import InvalidAllowlist, InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist, InvalidDigest
 from agent.domain.reference import is_repository, is_tag
 
 LIFTS: Final = ("deny", "constraint")

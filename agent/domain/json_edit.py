@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.json_scan import Member, Node, loaded, scan
 from agent.domain.text import printable, shortened
 

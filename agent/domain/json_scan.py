@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.text import printable, shortened
 
 BOM = "\ufeff"

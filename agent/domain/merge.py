@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.domain import json_edit
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.json_scan import decoded
 
 BEGIN = "# >>> dockwarden: do not edit, `dockwarden restore` takes this away"

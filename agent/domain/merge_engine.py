@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.domain import json_edit
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.json_scan import decoded
 from agent.domain.merge import Edit, Keys
 

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Final
 
 from agent.domain.allowlist import Approval
+from agent.domain.base_errors import InvalidDigest, InvalidReference
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest, InvalidReference
 from agent.domain.reference import Reference, normalise
 from agent.domain.text import printable
 

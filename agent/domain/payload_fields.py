@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar, overload
 
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.document import stated_at, wrong_at
-from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import DOCUMENT_LIMIT, SEQUENCE_LIMIT
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from agent.domain import document
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import (
     BLOB_LIMIT,
     INFLATED_LIMIT,

@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import Final
 
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.payload import INFLATED_LIMIT
 
 _MARK: Final = b"\x01"  # what a dense content begins with; no line of JSON does

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from agent.domain.base_errors import InvalidDigest, InvalidReference
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest, InvalidReference
 
 PATH_LIMIT: Final = 255  # characters of a repository's path, its domain not counted (reference.go)
 TEXT_LIMIT: Final = 1024  # ours: longer than path, tag and digest at their limits and any host name

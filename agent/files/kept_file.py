@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent import durable
+from agent.domain.base_errors import InvalidFile
 from agent.domain.diff import unified
-from agent.domain.errors import InvalidFile
-from agent.domain.lockdown import Difference
+from agent.domain.lockdown_values import Difference
 from agent.domain.merge import Merge, combined, merged, taken_back
 from agent.errors import LayerFailed
 from agent.files import file_state
@@ -31,12 +31,12 @@ class Sight:
     record: Record | None
     untouched: bool
     merge: Merge
-    wanted: bytes
+    desired: bytes
 
     @property
     def differs(self) -> bool:
         """Whether it has to be written."""
-        return self.wanted != self.state.data
+        return self.desired != self.state.data
 
 
 class KeptFile:
@@ -56,16 +56,16 @@ class KeptFile:
         base = record.original.data if record and untouched else state.data
         try:
             merge = self._plan(base)
-            wanted = merged(merge, base)
+            desired = merged(merge, base)
         except InvalidFile as error:
             raise LayerFailed(f"{self.path}: {error.message}", hint=error.hint) from error
-        return Sight(path, state, stamp, record, untouched, merge, wanted)
+        return Sight(path, state, stamp, record, untouched, merge, desired)
 
     def difference(self, sight: Sight, words: str) -> tuple[Difference, ...]:
         """How it differs, if it does."""
         if not sight.differs:
             return ()
-        diff = unified(str(self.path), sight.state.data, sight.wanted)
+        diff = unified(str(self.path), sight.state.data, sight.desired)
         return (Difference(str(self.path), words, diff),)
 
     def write(self, sight: Sight) -> None:
@@ -78,13 +78,13 @@ class KeptFile:
         made = (*record.made, *(path for path in missing if path not in record.made))
         record = replace(record, merge=combined(record.merge, sight.merge), made=made)
         if sight.untouched:
-            record = record.with_written(sight.wanted)
+            record = record.with_written(sight.desired)
         self._backups.put(record)
         like = sight.state if sight.state.data is not None else record.original
         try:
             for directory in missing:
                 durable.make_directory(directory, mode=0o755)
-            file_state.write(sight.path, replace(like, data=sight.wanted), sight.stamp)
+            file_state.write(sight.path, replace(like, data=sight.desired), sight.stamp)
         except LayerFailed:
             self._forget(sight, missing)
             raise

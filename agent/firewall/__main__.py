@@ -11,8 +11,8 @@ if not __package__:  # started by its path, so that no search path and no site m
 
 def serve(arguments: list[str]) -> int:
     """Arguments `fd=N netns=INODE own=0|1`: never acts in any network namespace but that one."""
+    from agent.firewall.firewall_process import FirewallProcess
     from agent.firewall.library import LibraryMissing, Refused
-    from agent.firewall.process import FirewallProcess
     from agent.gate.channel import Channel
 
     options = dict(argument.split("=", 1) for argument in arguments)
@@ -43,7 +43,7 @@ def serve(arguments: list[str]) -> int:
 def remove(arguments: list[str]) -> int:
     """Take the tables away in this network namespace, after the agent is gone."""
     from agent.firewall.library import LibraryMissing, Refused
-    from agent.firewall.table import Firewall
+    from agent.firewall.nft_table import Firewall
 
     if arguments:
         sys.stderr.write("usage: python -m agent.firewall remove\n")

@@ -10,8 +10,8 @@ import ipaddress
 import struct
 
 from agent.firewall import netlink as nl
+from agent.firewall.desired import COUNTER, ENGINE_COUNTER
 from agent.firewall.ruleset import DEVICE_PREFIX, ENGINE_PREFIX, GROUP, KNOWN_PREFIX
-from agent.firewall.wanted import COUNTER, ENGINE_COUNTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _packet(found: Mapping[int, bytes]) -> tuple[str, str, bytes, str] | None:
     return prefix, source, address, words
 
 
-class Tally:
+class DenialCounters:
     """Adds messages and counters up; `registry_of` knows an address's counter (or "")."""
 
     def __init__(self, registry_of: Callable[[bytes], str]) -> None:

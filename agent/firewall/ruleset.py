@@ -1,6 +1,6 @@
 """The firewall's rules as text for the library, and the shape they must then have; no I/O.
 
-Only constants, registry names and device names get into the text, each checked by `wanted`; the
+Only constants, registry names and device names get into the text, each checked by `desired`; the
 addresses go past it. Each rule carries a comment that ends in a checksum of its own text, so that
 what is installed can be told from what is not, whichever version of the library printed it.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 
-from agent.firewall.wanted import COUNTER, ENGINE_COUNTER
+from agent.firewall.desired import COUNTER, ENGINE_COUNTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,17 +113,17 @@ def core(
     chains: Chains,
     registries: Iterable[str],
     *,
-    standing: Sequence[str] | None,
+    present: Sequence[str] | None,
     by_cgroup: bool,
 ) -> str:
     """One transaction that puts all but the elements in place, whatever was there.
 
-    `standing` lists the chains of a table that is there already (its elements stay as they are);
+    `present` lists the chains of a table that is there already (its elements stay as they are);
     None: there is none and it is made here.
     """
     head = f"{family} {TABLE}"
-    lines = [f"add table {head}"] if standing is None else [f"flush table {head}"]
-    lines += [f"delete chain {head} {name}" for name in standing or () if name not in chains]
+    lines = [f"add table {head}"] if present is None else [f"flush table {head}"]
+    lines += [f"delete chain {head} {name}" for name in present or () if name not in chains]
     lines += [f"add counter {head} {COUNTER}{name}" for name in sorted(registries)]
     lines += [
         f"add set {head} allow4 {{ type ipv4_addr . inet_proto . inet_service; }}",

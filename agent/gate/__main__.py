@@ -9,8 +9,8 @@ if not __package__:  # started by its path, so that no search path and no site m
 
 
 def serve(arguments: list[str]) -> int:
-    """The gate: `key=value` arguments, `root=` as often as needed (see agent.gate.process)."""
-    from agent.gate.process import serve as run
+    """The gate: `key=value` arguments, `root=` as often as needed (see agent.gate.gate_process)."""
+    from agent.gate.gate_process import serve as run
 
     pairs = [argument.partition("=")[::2] for argument in arguments]
     options = dict(pairs)
@@ -21,9 +21,9 @@ def thaw(arguments: list[str]) -> int:
     """Thaw (or kill) every container left frozen that nobody paused, and print what was done."""
     import argparse  # only here: the gate itself must stay small
 
+    from agent.gate.container_names import EngineFiles
     from agent.gate.hierarchy import freezer, read
     from agent.gate.mounts import below, hierarchies
-    from agent.gate.names import EngineFiles
     from agent.gate.recovery import recover
 
     parser = argparse.ArgumentParser(prog="python -m agent.gate thaw", description=thaw.__doc__)

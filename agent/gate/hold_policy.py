@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 
+from agent.gate.container_names import EngineFiles, recognise
 from agent.gate.hierarchy import Freezer, is_gone
 from agent.gate.holds import KILL, THAW, Holds
-from agent.gate.names import EngineFiles, recognise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

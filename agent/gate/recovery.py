@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from agent.gate.container_names import EngineFiles
 from agent.gate.hierarchy import Freezer, walk
 from agent.gate.hold_policy import ALLOW, HoldPolicy
 from agent.gate.holds import MS, Holds
-from agent.gate.names import EngineFiles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

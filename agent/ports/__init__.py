@@ -1,8 +1,16 @@
 """What the control loops ask of the outside world, in the domain's own terms."""
 
-from agent.ports.break_glass import BreakGlassStore, TokenVerifier
+from agent.ports.break_glass_ports import BreakGlassStore, TokenVerifier
 from agent.ports.clock import Clock
-from agent.ports.engine import STREAM, Engine, EngineEvent, EngineInfo, EventStream, StreamNote
+from agent.ports.engine_port import STREAM, Engine, EngineEvent, EngineInfo, EventStream, StreamNote
+from agent.ports.finding_ports import (
+    Bookmark,
+    EvidenceStore,
+    Exporter,
+    ExportTransport,
+    FindingSink,
+    SinkState,
+)
 from agent.ports.gate import (
     CgroupCreated,
     Gate,
@@ -12,16 +20,8 @@ from agent.ports.gate import (
     HoldEnded,
     Processes,
 )
-from agent.ports.lists import AllowlistSource, ListRepository, TrustedList
-from agent.ports.lockdown import FileWatch, Layer
-from agent.ports.records import (
-    Bookmark,
-    EvidenceStore,
-    Exporter,
-    ExportTransport,
-    FindingSink,
-    SinkState,
-)
+from agent.ports.list_ports import AllowlistSource, ListRepository, TrustedList
+from agent.ports.lockdown_ports import FileWatch, Layer
 
 __all__ = [
     "STREAM",

@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.sync.deadline import DeadlinePassed
-from agent.sync.limits import become, bound, unalarmed
-from agent.sync.request import Answer, Request, request_of, to_json
+from agent.sync.process_limits import become, bound, unalarmed
+from agent.sync.sync_request import Request, SyncReport, request_of, to_json
 
 _LARGEST: Final = 1 << 16  # bytes of a request
 # What libraries import at first use: by then this may be a user who cannot read them.
@@ -32,30 +32,30 @@ def main(arguments: list[str]) -> int:
     except (ValueError, TypeError) as error:
         sys.stderr.write(f"no request: {error}\n{_USAGE}")
         return 2
-    answer = _answer(request, user)
-    sys.stdout.buffer.write(to_json(answer))
+    sync_report = _sync_report(request, user)
+    sys.stdout.buffer.write(to_json(sync_report))
     sys.stdout.buffer.flush()
     return 0
 
 
-def _answer(request: Request, user: str) -> Answer:
+def _sync_report(request: Request, user: str) -> SyncReport:
     try:
         bound(request.deadline_seconds)
-        from agent.sync.run import sync  # heavy; under the limits, and while it can be read
+        from agent.sync.sync_run import sync  # heavy; under the limits, and while it can be read
 
         for name in _LATE:
             import_module(name)
         if user:
             become(user, Path(request.directory))
-        answer = sync(request)
+        sync_report = sync(request)
         unalarmed()
     except DockwardenError as error:
-        return Answer(0, False, error=error.message, hint=error.hint)
+        return SyncReport(0, False, error=error.message, hint=error.hint)
     except OSError as error:
-        return Answer(0, False, error=str(error), hint=f"see to {request.directory}")
+        return SyncReport(0, False, error=str(error), hint=f"see to {request.directory}")
     except DeadlinePassed:
-        return Answer(0, False, error="not done in time", hint="allow the sync more time")
-    return answer
+        return SyncReport(0, False, error="not done in time", hint="allow the sync more time")
+    return sync_report
 
 
 if __name__ == "__main__":

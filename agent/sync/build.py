@@ -11,7 +11,7 @@ from typing import Final
 
 from tuf.api.exceptions import DownloadError
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.payload import BLOB_LIMIT, EMERGENCY, Blob
 from agent.errors import AllowlistRejected
 from agent.sync.index import ScopeInput, compile_index

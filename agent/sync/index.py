@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.domain.allowlist import Approval, Constraints, Deny, Waiver
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.digest import Digest
 from agent.domain.document import wrong_at
-from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import EMPTY_STATE, Blob, Drop, ScopeDenies, ScopeList
 from agent.domain.payload_read import content_of, read_base, read_delta, read_part, read_trail
 from agent.domain.payload_write import approval_line, weight

@@ -18,10 +18,10 @@ from tuf.ngclient import Updater, UpdaterConfig
 from agent.durable import write_file
 from agent.errors import AllowlistRejected
 from agent.sync.fetcher import Fetcher
-from agent.sync.floor import Floor
 from agent.sync.generations import METADATA, PAYLOAD
-from agent.sync.keys import people, signers
+from agent.sync.rollback_floor import RollbackFloor
 from agent.sync.roots import ROTATING, TrustedRoot
+from agent.sync.signer_keys import people, signers
 
 _HISTORY: Final = "root_history"  # the client's own; roots.py keeps them for good
 _HINT: Final = "publish the repository again"
@@ -62,7 +62,7 @@ class Repository:
         """When the timestamp that `refresh` trusted expires; aware."""
         return self.timestamp.expires
 
-    def refresh(self, floor: Floor) -> Floor:
+    def refresh(self, floor: RollbackFloor) -> RollbackFloor:
         """Load timestamp, snapshot and targets; the floor after them.
 
         Raises `AllowlistRejected`, `RepositoryError`, `DownloadError` (tuf), `OSError`.
@@ -83,7 +83,7 @@ class Repository:
         meta = self.snapshot.meta
         return {role: meta[f"{role}.json"].version for role in roles if f"{role}.json" in meta}
 
-    def noted(self, floor: Floor) -> Floor:
+    def noted(self, floor: RollbackFloor) -> RollbackFloor:
         """The floor after a timestamp that was verified, though what it names was not."""
         try:
             timestamp = self.audited(Timestamp, "timestamp", self.root)

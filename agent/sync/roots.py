@@ -14,8 +14,8 @@ from tuf.api.metadata import Metadata, Root
 
 from agent.durable import make_directory, write_file
 from agent.errors import AllowlistRejected
-from agent.sync.floor import Floor, save_floor
-from agent.sync.keys import people, signers
+from agent.sync.rollback_floor import RollbackFloor, save_rollback_floor
+from agent.sync.signer_keys import people, signers
 
 DIRECTORY: Final = "roots"
 ROTATING: Final = ("timestamp", "snapshot")  # other signers of these void what they signed
@@ -38,8 +38,8 @@ class TrustedRoot:
 
 
 def trusted_root(
-    directory: Path, root_file: Path, floor: Floor, fetch: Callable[[str, int], bytes]
-) -> tuple[TrustedRoot, Floor]:
+    directory: Path, root_file: Path, floor: RollbackFloor, fetch: Callable[[str, int], bytes]
+) -> tuple[TrustedRoot, RollbackFloor]:
     """The newest root, and the floor after it; both are kept durably.
 
     `fetch` takes a metadata file's name and its largest length. Raises `AllowlistRejected`,
@@ -103,7 +103,7 @@ def _successor(root: TrustedRoot, data: bytes) -> TrustedRoot:
     return found
 
 
-def _counted(directory: Path, kept: Path, root: TrustedRoot, floor: Floor) -> Floor:
+def _counted(directory: Path, kept: Path, root: TrustedRoot, floor: RollbackFloor) -> RollbackFloor:
     """The floor after this root. A run that was killed between the two files is made good here."""
     version = root.signed.version
     if version <= floor.root:
@@ -114,7 +114,7 @@ def _counted(directory: Path, kept: Path, root: TrustedRoot, floor: Floor) -> Fl
         old = _parsed(before.read_bytes(), str(before)).signed
         changed = any(people(old, r) != people(root.signed, r) for r in ROTATING)
     floor = floor.after_root(version, recovers=changed)
-    save_floor(directory, floor)
+    save_rollback_floor(directory, floor)
     return floor
 
 

@@ -13,16 +13,16 @@ from typing import Any, Final, TypeVar
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import TargetFile, Targets
 
-from agent.domain.errors import DockwardenError, InvalidAllowlist
+from agent.domain.base_errors import DockwardenError, InvalidAllowlist
 from agent.domain.payload import DOCUMENT_LIMIT, EMERGENCY, ScopeDenies, ScopeList
 from agent.domain.payload_read import read_denies, read_list
 from agent.durable import write_file
 from agent.errors import AllowlistRejected
-from agent.sync.floor import Floor
-from agent.sync.keys import signers
 from agent.sync.metadata import Repository, instant
-from agent.sync.request import ScopeReport
+from agent.sync.rollback_floor import RollbackFloor
+from agent.sync.signer_keys import signers
 from agent.sync.staged import DENY, LIST, payload_file
+from agent.sync.sync_request import ScopeReport
 
 _HINT: Final = "publish the repository again"
 
@@ -70,7 +70,7 @@ def delegated(targets: Targets, scope: str) -> bool:
 class ScopeReader:
     """Adopts scopes into `payload`, a staged directory that holds what is in force."""
 
-    def __init__(self, repository: Repository, payload: Path, floor: Floor) -> None:
+    def __init__(self, repository: Repository, payload: Path, floor: RollbackFloor) -> None:
         self._repository = repository
         self._payload = payload
         self._floor = floor

@@ -1,4 +1,4 @@
-"""`summary.json` of a generation: its `Answer`, so that the daemon need not run the helper.
+"""`summary.json` of a generation: its `SyncReport`, so that the daemon need not run the helper.
 
 Standard library only: the daemon imports this.
 """
@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from agent.durable import write_file
-from agent.sync.request import Answer, answer_of, to_json
+from agent.sync.sync_request import SyncReport, sync_report_of, to_json
 
 NAME: Final = "summary.json"
 
 
-def read_summary(directory: Path) -> Answer | None:
+def read_summary(directory: Path) -> SyncReport | None:
     """The answer that a generation's directory holds; None when it has none that can be read."""
     try:
-        return answer_of((directory / NAME).read_bytes())
+        return sync_report_of((directory / NAME).read_bytes())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def write_summary(directory: Path, answer: Answer) -> None:
+def write_summary(directory: Path, sync_report: SyncReport) -> None:
     """Keep it, durably; raises `OSError`."""
-    write_file(directory / NAME, to_json(answer))
+    write_file(directory / NAME, to_json(sync_report))

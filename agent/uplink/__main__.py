@@ -1,4 +1,4 @@
-"""`python -m agent.uplink`: one run, as told on the standard input (agent/uplink/request.py).
+"""`python -m agent.uplink`: one run, as told on the standard input (agent/uplink/uplink_order.py).
 
 Being killed at any point loses nothing: what was not acknowledged is still in the spool.
 """
@@ -11,12 +11,12 @@ import sqlite3
 import sys
 import time
 
-from agent.uplink import identity, table
+from agent.uplink import host_identity, spool_table
 from agent.uplink.batch import CONTENT_TYPE
 from agent.uplink.http import Http
 from agent.uplink.outbox import Outbox
-from agent.uplink.request import Order, Said, order, to_line
 from agent.uplink.session import Reply, Session, Unreachable
+from agent.uplink.uplink_order import Order, Said, order, to_line
 
 _MEMORY = 512 << 20  # bytes of address space
 _LONGEST_ORDER = 64 << 10
@@ -70,8 +70,10 @@ def main() -> int:
     try:
         parent.say(_run(asked, parent))
     except sqlite3.Error as error:
-        parent.say(Said(ended=True, why=f"{asked.spool}: {error}", damaged=table.damaged(error)))
-    except identity.EnrolmentFailed as error:
+        parent.say(
+            Said(ended=True, why=f"{asked.spool}: {error}", damaged=spool_table.damaged(error))
+        )
+    except host_identity.EnrolmentFailed as error:
         parent.say(Said(ended=True, why=str(error), refused=True))
     except (Unreachable, OSError) as error:
         parent.say(Said(ended=True, why=str(error)))
@@ -80,15 +82,15 @@ def main() -> int:
 
 def _run(asked: Order, parent: Parent) -> Said:
     http = Http(asked.url, ca_file=asked.ca_file)
-    own = identity.read(asked.token_file)
+    own = host_identity.read(asked.token_file)
     if own is None:
         if not asked.secret:
-            raise identity.EnrolmentFailed(
+            raise host_identity.EnrolmentFailed(
                 f"this host is not enrolled: {asked.token_file} is not there",
                 hint="run: dockwarden enrol --secret-file FILE",
             )
-        own = identity.enrol(http.post, asked.url, asked.secret, asked.hostname)
-        identity.keep(asked.token_file, own)
+        own = host_identity.enrol(http.post, asked.url, asked.secret, asked.hostname)
+        host_identity.keep(asked.token_file, own)
     headers = {
         "Authorization": f"Bearer {own.token}",
         "Content-Type": CONTENT_TYPE,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.uplink import table
+from agent.uplink import spool_table
 
 MOST_RECORDS: Final = 100
 MOST_BYTES: Final = 256 << 10  # of data, in one request
@@ -30,8 +30,8 @@ class Outbox:
     """The sending end of a spool file. Methods raise `sqlite3.Error`."""
 
     def __init__(self, path: str | Path) -> None:
-        self._db = table.connect(path)
-        self.epoch = table.get(self._db, "epoch")
+        self._db = spool_table.connect(path)
+        self.epoch = spool_table.get(self._db, "epoch")
 
     def oldest(self, most: int = MOST_RECORDS) -> list[Record]:
         """The first records, in order: at most `most`, and 256 KiB unless one alone is larger."""
@@ -43,7 +43,7 @@ class Outbox:
             (most,),
         )
         for row in rows:
-            size += len(row[7]) + table.OVERHEAD
+            size += len(row[7]) + spool_table.OVERHEAD
             if found and size > MOST_BYTES:
                 break
             found.append(Record(*row))
@@ -56,12 +56,12 @@ class Outbox:
 
     def forget(self, records: Sequence[Record]) -> None:
         """They are acknowledged."""
-        with table.transaction(self._db):
+        with spool_table.transaction(self._db):
             self._delete(records)
 
     def quarantine(self, records: Sequence[Record], reasons: Mapping[str, str]) -> None:
         """Put these aside, each with the reason by its id: the collector will not have them."""
-        with table.transaction(self._db):
+        with spool_table.transaction(self._db):
             self._db.executemany(
                 "INSERT OR REPLACE INTO quarantine(sequence, id, type, time, reason, data)"
                 " VALUES (?, ?, ?, ?, ?, ?)",

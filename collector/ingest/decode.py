@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agent.domain.chain import link
+from agent.domain.hash_chain import link
 from collector.ingest.finding import read_finding
 from collector.ingest.heartbeat import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, or_, select, update
 
-from agent.domain.chain import START
+from agent.domain.hash_chain import START
 from collector.records import Batch, Drops, Inventory, Record, Result, Row, State
 from collector.store import bulk, links, rollup, state
 from collector.store.chain import RESTARTED, Chain, Followed, Gap, follow

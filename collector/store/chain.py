@@ -6,7 +6,7 @@ Rules: docs/internals/reporting.md, "The hash chain".
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from agent.domain.chain import START
+from agent.domain.hash_chain import START
 from collector.records import Record
 
 MISSING = "missing"

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from collector.web import desk_pages, fleet_pages, host_pages, login
 from collector.web.accounts import Role
 from collector.web.headers import ProtectiveHeaders

@@ -7,8 +7,8 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest
 from collector.web.charts import chart_of
 from collector.web.export import every, exported
 from collector.web.filters import Wanted, findings_wanted

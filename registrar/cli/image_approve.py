@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from agent.domain.base_errors import DockwardenError
 from agent.domain.digest import Digest
-from agent.domain.errors import DockwardenError
 from registrar.cli.image_options import (
     approver_of,
     approver_option,

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from registrar.cli.output import complain
 
 # Name on the command line: module, and what the command is called in it.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.text import plain, printable
 
 FOUND: Final = 3  # exit code: something was found

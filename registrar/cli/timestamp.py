@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from registrar import clock
 from registrar.cli.options import (
     key_folder,

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from agent.domain.allowlist import Constraints, Deny, Waiver
+from agent.domain.base_errors import DockwardenError
 from agent.domain.constraints import breaches, matches
 from agent.domain.digest import Digest
-from agent.domain.errors import DockwardenError
 from agent.domain.payload import SignedApproval
 from registrar.images.resolve import ResolvedImage
 from registrar.images.spans import DAY, told

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.durable import make_directory, write_file
 from registrar.repository.tree import Published
 

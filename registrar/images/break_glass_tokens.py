@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signer
 
+from agent.domain.base_errors import DockwardenError
 from agent.domain.break_glass_token import LONGEST, PAYLOAD_TYPE, Token, token_bytes, token_of
-from agent.domain.errors import DockwardenError
 from agent.domain.payload import StalePolicy
 
 

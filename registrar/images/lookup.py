@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from agent.domain.base_errors import DockwardenError, InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import DockwardenError, InvalidDigest
 from agent.domain.payload import SignedApproval
 from agent.domain.reference import Reference, normalise
 from registrar.workspace import Draft

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Final
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.reference import Reference
 from registrar.images.resolve import ResolvedImage, resolve
 from registrar.registry import NotAsClaimed, NotInRegistry, Registries

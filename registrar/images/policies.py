@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from agent.domain.allowlist import Constraints
+from agent.domain.base_errors import DockwardenError
 from agent.domain.document import constraints_of
-from agent.domain.errors import DockwardenError
 from agent.domain.payload import PublicKey, SignedApproval, StalePolicy
 from registrar.images.approving import Obstacle, vet
 from registrar.images.spans import DAY

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest
 from registrar.images.seed_sources import entry_of
 from registrar.images.seeds import Entry, SeedInvalid, merged
 

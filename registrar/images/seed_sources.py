@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from agent.domain.base_errors import InvalidDigest, InvalidReference
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidDigest, InvalidReference
 from agent.domain.reference import Reference, normalise
 from agent.domain.verdict import Verdict
 from registrar.images.seeds import Entry, SeedInvalid, merged

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from agent.domain.base_errors import DockwardenError, InvalidDigest
 from agent.domain.digest import Digest
-from agent.domain.errors import DockwardenError, InvalidDigest
 from agent.durable import write_file
 from registrar.images.resolve import ResolvedImage
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.domain.allowlist import Constraints, Deny, Waiver
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import (
     EMERGENCY,
     EMPTY_STATE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.payload_fields import Fields, decoded
 from registrar.errors import KeyUnusable, WorkspaceInvalid
 

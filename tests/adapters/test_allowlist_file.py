@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from agent.adapters.allowlist_file import FileAllowlist, dump
 from agent.adapters.allowlist_file.reading import parse
 from agent.domain.allowlist import Level
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist
 from agent.errors import AllowlistRejected
 from tests.domain.build import digest
 from tests.domain.strategies import chains

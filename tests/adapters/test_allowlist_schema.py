@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agent.adapters.allowlist_file import dump
 from agent.adapters.allowlist_file.reading import parse
 from agent.domain.allowlist import Level
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from tests.adapters.test_allowlist_file import EXAMPLE
 from tests.domain.strategies import chains
 

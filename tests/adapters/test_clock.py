@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from agent.adapters.clock import SystemClock
+from agent.adapters.system_clock import SystemClock
 
 
 def test_now_is_aware_and_utc() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.adapters.docker_engine.values import (
+from agent.adapters.docker_engine.engine_values import (
     NO_IMAGE,
     digest_or_none,
     engine_info,

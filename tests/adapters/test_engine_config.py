@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from agent.adapters.engine_config import EngineConfigLayer
-from agent.adapters.engine_config.process import flag_value
+from agent.adapters.engine_config.dockerd_process import flag_value
 from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
 from agent.files.backup import Backups

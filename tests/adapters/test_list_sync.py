@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.list_sync import Helper, HelperRepository
-from agent.adapters.list_sync.web import get
+from agent.adapters.list_sync.list_http import get
 from agent.errors import AllowlistRejected, SyncFailed
 from agent.ports import TrustedList
-from agent.sync.request import Answer, Request
+from agent.sync.sync_request import Request, SyncReport
 from tests.adapters.list_server import ListServer, serving
 from tests.control.yard import listed
 
@@ -58,8 +58,8 @@ def repository(
             raise AllowlistRejected(f"{path}: no index")
         return listed("app", sequence=int(path.name))
 
-    def read(path: Path) -> Answer | None:
-        return Answer(int(path.name), False)
+    def read(path: Path) -> SyncReport | None:
+        return SyncReport(int(path.name), False)
 
     request = Request(source, "acme.pay", "/root.json", str(state), 0.0)
     helper = Helper(10.0, module=module)
@@ -179,7 +179,7 @@ def test_the_generation_in_force_is_the_one_that_current_names(tmp_path: Path) -
     (tmp_path / "CURRENT").write_text("10\n")
     repo = repository("http://127.0.0.1:1", tmp_path)
     assert repo.load().info.sequence == 10
-    assert repo.in_force() == Answer(10, False)
+    assert repo.in_force() == SyncReport(10, False)
     last_good = repo.last_good()
     assert last_good and last_good.info.sequence == 9
 
@@ -220,7 +220,7 @@ def test_a_sync_passes_the_request_and_brings_the_answer(
         """,
     )
     answer = repository("https://x", tmp_path, module=module).sync(NOW)
-    assert answer == Answer(3, True, sequence=int(NOW.timestamp()))
+    assert answer == SyncReport(3, True, sequence=int(NOW.timestamp()))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_the_poll_imports_no_heavy_library() -> None:
     import subprocess
 
     code = (
-        "import sys; import agent.adapters.list_sync, agent.adapters.list_sync.web; "
+        "import sys; import agent.adapters.list_sync, agent.adapters.list_sync.list_http; "
         "print([m for m in ('http.client', 'urllib.request', 'urllib3', 'ssl', 'tuf',"
         " 'cryptography', 'email') if m in sys.modules])"
     )

@@ -12,6 +12,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from agent.adapters.list_sync import BreakGlassFile, Helper, HelperVerifier, NoVerifier, host_id
+from agent.domain.base_errors import DockwardenError
 from agent.domain.break_glass_token import (
     PAYLOAD_TYPE,
     Active,
@@ -20,7 +21,6 @@ from agent.domain.break_glass_token import (
     Token,
     token_bytes,
 )
-from agent.domain.errors import DockwardenError
 from agent.sync.token import verified
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

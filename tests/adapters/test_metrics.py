@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.metrics.server import MetricsServer
+from agent.adapters.metrics.metrics_server import MetricsServer
 from agent.adapters.metrics.textfile import Textfile, chosen
 from agent.errors import SinkFailed
 

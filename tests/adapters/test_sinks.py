@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as wire
 
-from agent.adapters.sinks import otlp, syslog, web, webhook
+from agent.adapters.sinks import otlp, sink_http, syslog, webhook
 from agent.adapters.sinks.ocsf import as_ocsf
 from agent.adapters.sinks.ocsf_file import OcsfFile
 from agent.domain.finding import Finding, Kind
@@ -77,7 +77,7 @@ def _attributes(record: Any) -> dict[str, Any]:
 
 
 def test_otlp_is_what_the_protocols_own_library_reads(receiver: Receiver) -> None:
-    assert otlp.Otlp(web.Web(receiver.url)).send([a_finding(1), a_finding(2)]) == 0
+    assert otlp.Otlp(sink_http.Web(receiver.url)).send([a_finding(1), a_finding(2)]) == 0
     headers, body = receiver.posts[0]
     assert headers["Content-Type"] == "application/x-protobuf"
     told = wire.ExportLogsServiceRequest.FromString(body)
@@ -107,7 +107,7 @@ def test_otlp_counts_what_a_partial_success_rejects(receiver: Receiver) -> None:
     partial = wire.ExportLogsPartialSuccess(rejected_log_records=1, error_message="too old")
     answer = wire.ExportLogsServiceResponse(partial_success=partial).SerializeToString()
     receiver.answer = (200, {}, answer)
-    assert otlp.Otlp(web.Web(receiver.url)).send([a_finding(1), a_finding(2)]) == 1
+    assert otlp.Otlp(sink_http.Web(receiver.url)).send([a_finding(1), a_finding(2)]) == 1
 
 
 @settings(max_examples=25, deadline=None)
@@ -142,7 +142,7 @@ def test_webhook_signs_what_it_sends(receiver: Receiver, tmp_path: Path) -> None
     secret = tmp_path / "secret"
     secret.write_text("open sesame\n")
     hook = webhook.Webhook(
-        web.Web(receiver.url, token_file=str(secret)),
+        sink_http.Web(receiver.url, token_file=str(secret)),
         form="finding",
         secret_file=str(secret),
         now=lambda: AT,
@@ -170,7 +170,7 @@ def test_answers_are_told_apart(
 ) -> None:
     receiver.answer = answer
     with pytest.raises(SinkFailed) as raised:
-        web.Web(receiver.url).post(b"{}", {})
+        sink_http.Web(receiver.url).post(b"{}", {})
     assert type(raised.value) is error
     assert len(receiver.posts) == 1
 

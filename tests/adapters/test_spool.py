@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.spool import SqliteSpool
-from agent.domain.chain import START, link
+from agent.domain.hash_chain import START, link
 from agent.domain.ids import new_id
 from agent.errors import SinkFailed
-from agent.ports.spool import DROPS, FINDING, HEARTBEAT, Entry
+from agent.ports.spool_port import DROPS, FINDING, HEARTBEAT, Entry
 from agent.uplink.outbox import Outbox, Record
-from agent.uplink.table import OVERHEAD
+from agent.uplink.spool_table import OVERHEAD
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import AT
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.sync.request import Answer
+from agent.sync.sync_request import SyncReport
 from tests.attack.stage import HOST_SCOPE, Attack, Stage
 from tests.attack.stock import StockHost
 
@@ -77,5 +77,5 @@ def _check_verdicts(stage: Stage) -> None:
     assert not any(enforced.approves(name) for name in EVIL)
 
 
-def _problems(answer: Answer) -> str:
+def _problems(answer: SyncReport) -> str:
     return "; ".join(f"{s.scope}: {s.problem}" for s in answer.scopes if s.problem)

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-Answer = Callable[[BaseHTTPRequestHandler], None]
+SyncReport = Callable[[BaseHTTPRequestHandler], None]
 Choice = Callable[[str], bool]
 
 
@@ -20,14 +20,14 @@ class Server(ThreadingHTTPServer):
         self.folder = folder
         self.closing = threading.Event()
         self.chosen: Choice = lambda _: False
-        self.misbehaviour: Answer | None = None
+        self.misbehaviour: SyncReport | None = None
 
     @property
     def url(self) -> str:
         """The repository as a source."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def misbehave(self, ending: str, answer: Answer) -> None:
+    def misbehave(self, ending: str, answer: SyncReport) -> None:
         """From now on answer paths that end so in this way."""
         self.chosen = lambda path: path.endswith(ending)
         self.misbehaviour = answer

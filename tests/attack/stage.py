@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
-from agent.sync.request import Answer, Request
-from agent.sync.run import sync
+from agent.sync.sync_request import Request, SyncReport
+from agent.sync.sync_run import sync
 from tests.attack.server import Server, serving
 from tests.sync.documents import NOW
 from tests.sync.enforced import Enforced
@@ -75,7 +75,7 @@ class Stage:
             fetch_seconds=1.0,
         )
 
-    def sync(self, **changes: str | float) -> Answer:
+    def sync(self, **changes: str | float) -> SyncReport:
         """One sync of the host."""
         return sync(replace(self.request, **changes))  # type: ignore[arg-type] # names by the tests
 

@@ -153,7 +153,7 @@ def adopts_again(stage: Stage) -> None:
     assert stage.enforced().approves("lost", "found", "web")
 
 
-@pytest.mark.parametrize("file", ["CURRENT", "floor.json"])
+@pytest.mark.parametrize("file", ["CURRENT", "rollback_floor.json"])
 def test_a_file_of_the_host_that_was_spoilt_is_told_of_or_healed(stage: Stage, file: str) -> None:
     (stage.directory / file).write_bytes(b"\0garbage")
     answer = stage.sync()

@@ -9,8 +9,8 @@ import pytest
 
 from agent.adapters.allowlist_file import dump
 from agent.cli.check import Bench
-from agent.cli.lists import HostList
-from agent.config.values import Config, EnforcementConfig, LocalImages
+from agent.cli.host_list import HostList
+from agent.config.config_values import Config, EnforcementConfig, LocalImages
 from agent.domain.allowlist import Allowlist, Approval, Deny, Level, ListInfo
 from agent.domain.digest import Digest
 from agent.domain.identity import ImageIdentity

@@ -160,6 +160,6 @@ def test_starting_stays_light() -> None:
 
 
 def test_without_root_run_says_so(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.config.files.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("agent.config.config_files.os.geteuid", lambda: 1000)
     result = host.run("run")
     assert result.exit_code == 1 and "sudo dockwarden run" in result.stderr

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.adapters.control_socket import ControlServer, call
-from agent.adapters.control_socket.server import MOST_PEERS
+from agent.adapters.control_socket.control_server import MOST_PEERS
 from agent.adapters.control_socket.wire import LARGEST_LINE, parse_request, result_line
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.errors import ControlUnavailable
 
 NOBODY = 65534
@@ -141,7 +141,7 @@ def test_slow_and_silent_peers_hold_up_nobody(path: str) -> None:
 
 
 def test_a_late_peer_is_dropped(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.adapters.control_socket.server.PEER_SECONDS", 0.05)
+    monkeypatch.setattr("agent.adapters.control_socket.control_server.PEER_SECONDS", 0.05)
     with closing(_connect(path)) as silent:
         assert _read_all(silent) == b""
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.config import Config
-from agent.domain.lockdown import Difference, Drift
+from agent.domain.lockdown_values import Difference, Drift
 from agent.lockdown_wiring import Lockdown
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS
@@ -220,7 +220,7 @@ def test_nobody_works_against_an_agent_that_does_not_answer(
     host: Host, layers: Layers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.run("apply")
-    monkeypatch.setattr("agent.cli.lockdown.RESTORE_SECONDS", 0.1)
+    monkeypatch.setattr("agent.cli.lockdown_commands.RESTORE_SECONDS", 0.1)
     with closing(socket(AF_UNIX, SOCK_STREAM)) as silent:
         silent.bind(str(host.folder / "a.sock"))
         silent.listen()
@@ -322,7 +322,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
             raise gaierror(-2, "Name or service not known")
         return ["192.0.2.1"]
 
-    monkeypatch.setattr("agent.adapters.egress.names.system_lookup", lookup)
+    monkeypatch.setattr("agent.adapters.egress.resolved_names.system_lookup", lookup)
     monkeypatch.setattr("agent.cli.config.RESOLVE_SECONDS", 0.3)
 
 
@@ -349,7 +349,7 @@ def test_validate_asks_for_no_name_without_a_lockdown(
     def lookup(name: str) -> list[str]:
         pytest.fail(f"asked for {name}")
 
-    monkeypatch.setattr("agent.adapters.egress.names.system_lookup", lookup)
+    monkeypatch.setattr("agent.adapters.egress.resolved_names.system_lookup", lookup)
     result = host.run("config", "validate")
     assert (result.exit_code, result.stderr) == (0, "")
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from agent.adapters.allowlist_file import dump
-from agent.cli import allowlist as allowlist_verbs
-from agent.cli import lists
-from agent.cli.lists import HostList
+from agent.cli import allowlist_commands as allowlist_verbs
+from agent.cli import host_list
+from agent.cli.host_list import HostList
 from agent.control.freshness import list_freshness
 from agent.domain.allowlist import Allowlist, Level, ListInfo
-from agent.sync.request import Answer, ScopeReport
+from agent.sync.sync_request import ScopeReport, SyncReport
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS
 from tests.domain.build import approval, deny, waiver
@@ -40,7 +40,7 @@ def a_list(*, ends: timedelta = timedelta(hours=20), problem: str = "") -> HostL
         ScopeReport("acme", 7, (NOW + timedelta(days=9)).isoformat(), ("ann", "bob"), 1, 1),
         ScopeReport("acme.pay", 3, NOW.isoformat(), ("eve",), 1, 1, problem),
     )
-    answer = Answer(
+    answer = SyncReport(
         4,
         False,
         sequence=10,
@@ -64,7 +64,7 @@ def signed(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 def use(monkeypatch: pytest.MonkeyPatch, found: HostList) -> None:
     """The list that verbs find on this host."""
-    monkeypatch.setattr(lists, "host_list", lambda *_: found)
+    monkeypatch.setattr(host_list, "host_list", lambda *_: found)
     monkeypatch.setattr(allowlist_verbs, "host_list", lambda *_: found)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent.domain.chain import START, link
 from agent.domain.finding_record import timestamp
+from agent.domain.hash_chain import START, link
 from agent.domain.ids import new_id
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

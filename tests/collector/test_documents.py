@@ -10,7 +10,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from agent.domain.chain import START, link
+from agent.domain.hash_chain import START, link
 from collector.ingest.finding import read_finding
 from collector.ingest.heartbeat import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.config.config_values import Config
 from agent.config.handover import from_bytes, from_descriptor, to_bytes, to_descriptor
 from agent.config.layers import Inputs
 from agent.config.load import Loaded, load
 from agent.config.model import Tables, known_keys
 from agent.config.show import as_toml
-from agent.config.values import Config
 from agent.errors import ConfigInvalid
 from tests.config.conftest import loaded, write
 from tests.config.test_layers import ONE, exemption

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.config.config_values import BuildSteps, Config, OnTimeout
 from agent.config.layers import Inputs, peek
 from agent.config.load import load
-from agent.config.values import BuildSteps, Config, OnTimeout
 from agent.domain.verdict import DEFAULT_ENFORCE, Action, EnforcementPoint, Mode, Verdict
 from tests.config.conftest import loaded, write
 
@@ -129,6 +129,6 @@ def test_peek_finds_the_agent_though_files_are_broken(folder: Path) -> None:
 
 
 def test_the_default_file_may_be_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("agent.config.files.DEFAULT_FILE", tmp_path / "none" / "agent.toml")
+    monkeypatch.setattr("agent.config.config_files.DEFAULT_FILE", tmp_path / "none" / "agent.toml")
     result = load(Inputs(None, {"DOCKWARDEN_CIRCUIT_BREAKER__KILLS": "3"}))
     assert result.config.circuit_breaker.kills == 3

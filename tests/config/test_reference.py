@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from agent.config.config_values import Config
 from agent.config.load import Loaded
 from agent.config.model import ExemptionTable
 from agent.config.show import as_tree
-from agent.config.values import Config
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "configuration.md"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.egress import EgressFirewall, EgressSettings, Launch
-from agent.config.values import EgressConfig
-from agent.domain.lockdown import Disturbance, Egress, Refusal
+from agent.config.config_values import EgressConfig
+from agent.domain.lockdown_values import Disturbance, Egress, Refusal
 from agent.errors import LayerFailed
 from agent.gate.mounts import hierarchies
 from tests.fakes.clock import FakeClock

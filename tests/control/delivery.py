@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.ports import EngineEvent, GateMessage
 from tests.control.yard import Locked, Yard
 from tests.fakes.clock import FakeClock

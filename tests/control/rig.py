@@ -13,14 +13,14 @@ from agent.control.connection import Connection
 from agent.control.container_actions import ContainerActions
 from agent.control.enforce import Enforcer, Services
 from agent.control.finding_factory import FindingFactory
-from agent.control.layer_state import FightLimits
+from agent.control.layer_state import RevertLimits
 from agent.control.list_loader import ListKeeper
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
 from agent.control.recorder import Recorder
 from agent.control.rescan import Rescanner
 from agent.control.status_view import Memory, StatusView
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from agent.domain.identity import ImageIdentity
 from agent.domain.ids import new_id
@@ -53,7 +53,7 @@ from tests.fakes.sink import FakeSink
 
 UP = "stream up"
 LIMITS = CircuitBreakerLimits(kills=10, seconds=60.0, share=0.5)
-FIGHT = FightLimits(heals=3, seconds=60.0)
+REVERT_LIMITS = RevertLimits(heals=3, seconds=60.0)
 LOOK_SECONDS = 60.0  # between two looks at all layers
 
 
@@ -123,7 +123,7 @@ class Rig:
         self.reconciler = Reconciler(
             self.layers,
             mend=self.mode is Mode.ENFORCE,
-            limits=FIGHT,
+            limits=REVERT_LIMITS,
             period=LOOK_SECONDS,
             work=self.post,
             clock=self.clock,

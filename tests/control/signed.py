@@ -6,10 +6,10 @@ from typing import Any
 from agent.control.list_syncer import Periods, Syncer
 from agent.control.status_view import StatusView
 from agent.domain.allowlist import Allowlist
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.errors import AllowlistRejected
 from agent.ports import TrustedList
-from agent.sync.request import Answer
+from agent.sync.sync_request import SyncReport
 from tests.control.rig import Rig
 from tests.fakes.list_repository import FakeListRepository
 
@@ -44,7 +44,7 @@ class Signed:
         assert self.rig.trusted is not None and not isinstance(self.rig.trusted, DockwardenError)
         return self.rig.trusted
 
-    def publish(self, trusted: Allowlist, told: Answer) -> None:
+    def publish(self, trusted: Allowlist, told: SyncReport) -> None:
         """The repository has this from now on."""
         self.rig.trusted, self.repository.server = trusted, told
 

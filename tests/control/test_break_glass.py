@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.control.break_glass import BreakGlass
+from agent.domain.base_errors import DockwardenError
 from agent.domain.break_glass_token import (
     BreakGlassState,
     InvalidToken,
@@ -14,7 +15,6 @@ from agent.domain.break_glass_token import (
     token_bytes,
     token_of,
 )
-from agent.domain.errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.domain.verdict import Action, Verdict
 from tests.control.rig import Rig

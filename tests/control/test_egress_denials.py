@@ -2,7 +2,7 @@
 
 from agent.control.egress_denials import QUIET_SECONDS, EgressDenials
 from agent.domain.finding import Finding
-from agent.domain.lockdown import Refusal
+from agent.domain.lockdown_values import Refusal
 from tests.control.rig import Rig
 
 QUAY = Refusal("quay.test", 1, "192.0.2.1:443/tcp", "engine")

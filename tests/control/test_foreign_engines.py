@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from agent.control.foreign_engines import PERIOD, ForeignEngines
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
 from tests.control.rig import Rig
 

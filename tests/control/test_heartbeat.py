@@ -8,7 +8,7 @@ import pytest
 
 from agent.control.heartbeat import Beat, heartbeat
 from agent.ports.own import Figures, System
-from agent.ports.spool import SpoolState
+from agent.ports.spool_port import SpoolState
 from collector.ingest.heartbeat import read_heartbeat
 
 

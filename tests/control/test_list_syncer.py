@@ -12,7 +12,7 @@ from tests.control.signed import Signed
 from tests.control.yard import in_, listed
 from tests.domain.build import approval, exemption
 from tests.fakes.clock import START, FakeClock
-from tests.fakes.list_repository import DAY, MAX_STALE, answer
+from tests.fakes.list_repository import DAY, MAX_STALE, sync_report
 
 HOUR = 3600.0
 
@@ -20,7 +20,7 @@ HOUR = 3600.0
 def signed(closes: bool = False, **options: object) -> Signed:
     """A host that has adopted one list, which approves `app`."""
     host = Signed(options)
-    host.publish(listed("app"), answer(closes=closes))
+    host.publish(listed("app"), sync_report(closes=closes))
     return host.begin()
 
 
@@ -36,7 +36,7 @@ def test_a_host_without_a_list_fetches_one_at_its_start() -> None:
 
 def test_the_last_good_list_holds_from_the_start_without_a_network() -> None:
     host = Signed({"trusted": listed("app", sequence=7)})
-    host.repository.adopted = answer(7)
+    host.repository.adopted = sync_report(7)
     host.begin()
     host.rig.run("app", "web")
     host.rig.run("evil", "bad")
@@ -49,7 +49,7 @@ def test_the_last_good_list_holds_from_the_start_without_a_network() -> None:
 def test_a_change_is_adopted_within_a_poll_and_what_runs_is_judged_again() -> None:
     host = signed()
     host.rig.run("app", "web")
-    host.publish(listed("app", sequence=2, denied=["app"]), answer(2))
+    host.publish(listed("app", sequence=2, denied=["app"]), sync_report(2))
     host.pass_(72.0)  # a poll's period and its jitter
     host.rig.rest()
     assert host.rig.host.live == set()
@@ -83,7 +83,7 @@ def test_failures_back_off_are_told_once_and_end() -> None:
     assert host.repository.polls + len(host.repository.syncs) < 25
     assert len(host.told("list.sync_failed")) == 1
     assert host.rig.host.live == set()
-    host.publish(listed("app", sequence=2), answer(2))
+    host.publish(listed("app", sequence=2), sync_report(2))
     host.pass_(900.0)
     assert host.told("list.sync_recovered") != []
     assert host.status_view().degraded() == []
@@ -92,7 +92,7 @@ def test_failures_back_off_are_told_once_and_end() -> None:
 def test_a_list_that_is_not_believed_keeps_the_last_good_one_and_says_why() -> None:
     host = signed()
     host.rig.run("app", "web")
-    host.publish(listed(), answer(2))
+    host.publish(listed(), sync_report(2))
     host.repository.wrong = "timestamp: version 1 is older than 2"
     host.pass_(300.0)
     assert host.rig.host.live == {"web"}
@@ -107,7 +107,7 @@ def test_a_list_that_is_not_believed_keeps_the_last_good_one_and_says_why() -> N
 def test_a_broken_scope_does_not_hold_up_another_and_is_told_once() -> None:
     host = signed()
     host.rig.run("app", "web")
-    told = answer(2, problem="list.json: $.count: it is no number")
+    told = sync_report(2, problem="list.json: $.count: it is no number")
     host.publish(listed("app", sequence=2, denied=["app"]), told)
     host.pass_(2000.0)
     host.rig.rest()
@@ -138,7 +138,7 @@ def test_a_stale_list_stays_in_force_and_is_told_once() -> None:
     assert len(host.told("list.stale")) == 1
     assert host.status_view().allowlist()["freshness"] == "stale"
     assert "stale since" in host.status_view().degraded()[0]
-    host.publish(listed("app"), answer(ends=START + 5 * DAY))
+    host.publish(listed("app"), sync_report(ends=START + 5 * DAY))
     host.pass_(900.0)
     assert len(host.told("list.fresh_again")) == 1
     assert host.status_view().degraded() == []
@@ -174,7 +174,7 @@ def test_what_runs_when_a_list_closes_comes_under_the_brake_and_new_starts_do_no
     assert host.rig.enforcer.circuit_breaker.is_open
     host.rig.run("app", "more")
     assert "more" not in host.rig.host.live
-    host.publish(listed("app", sequence=2), answer(2, ends=host.rig.clock.now() + DAY))
+    host.publish(listed("app", sequence=2), sync_report(2, ends=host.rig.clock.now() + DAY))
     host.pass_(900.0)
     host.rig.run("app", "again")
     assert "again" in host.rig.host.live
@@ -184,7 +184,7 @@ def test_what_runs_when_a_list_closes_comes_under_the_brake_and_new_starts_do_no
 def test_a_closed_list_denies_as_ever_and_no_exemption_of_the_host_opens_it() -> None:
     settings = {"exemptions": (exemption("own", expires_at=START + 30 * DAY),)}
     host = Signed({"settings": settings})
-    host.publish(listed("app", denied=["bad"]), answer(closes=True))
+    host.publish(listed("app", denied=["bad"]), sync_report(closes=True))
     host.begin().pass_(9 * 24 * HOUR, step=HOUR)
     host.rig.run("own", "exempted")
     host.rig.run("bad", "denied")
@@ -197,7 +197,7 @@ def test_a_closed_list_denies_as_ever_and_no_exemption_of_the_host_opens_it() ->
 def test_a_clock_set_back_makes_no_list_young_and_no_approval_longer() -> None:
     host = Signed()
     ends = approval("app", expires_at=in_(100))
-    host.publish(listed(ends), answer())
+    host.publish(listed(ends), sync_report())
     host.repository.lowest = in_(200)
     host.begin()
     host.rig.run("app", "web")
@@ -230,12 +230,12 @@ def test_time_never_lies_before_the_floor_and_goes_on_from_there() -> None:
     ],
 )
 def test_age_to_the_second(after: timedelta, freshness: Freshness) -> None:
-    assert list_freshness(answer(), START + after).freshness is freshness
+    assert list_freshness(sync_report(), START + after).freshness is freshness
 
 
 @pytest.mark.parametrize("text", ["", "soon", "2026-11-24T00:00:00"])
 def test_a_timestamp_without_a_readable_end_has_ended(text: str) -> None:
-    broken = replace(answer(closes=True), timestamp_expires_at=text)
+    broken = replace(sync_report(closes=True), timestamp_expires_at=text)
     assert list_freshness(broken, START).closes
 
 

@@ -6,15 +6,15 @@ import pytest
 
 from agent.control.control_api import ControlApi
 from agent.control.egress_denials import EgressDenials
-from agent.control.layer_state import LONGEST_TRUCE, Fight, FightLimits
+from agent.control.layer_state import LONGEST_PAUSE, RevertBackoff, RevertLimits
 from agent.control.status_view import REMEMBERED
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Finding, Kind
-from agent.domain.lockdown import Difference, Disturbance, Drift, Refusal
+from agent.domain.lockdown_values import Difference, Disturbance, Drift, Refusal
 from agent.domain.verdict import Mode
 from agent.errors import LayerFailed
 from tests.control.looping import looping
-from tests.control.rig import FIGHT, LOOK_SECONDS, Rig
+from tests.control.rig import LOOK_SECONDS, REVERT_LIMITS, Rig
 from tests.control.yard import listed
 from tests.fakes.firewall import FakeFirewall
 from tests.fakes.layer import FakeLayer
@@ -66,7 +66,7 @@ def walled(**options: Any) -> tuple[Rig, FakeFirewall]:
 
 def stands(firewall: FakeFirewall) -> bool:
     """Whether it is installed."""
-    return firewall.standing is not None
+    return firewall.observed is not None
 
 
 # Mended and told.
@@ -189,7 +189,7 @@ def test_what_could_be_mended_in_part_is_told_so_and_its_fights_count() -> None:
     assert (layer.state, events(rig)) == ("ours", ["applied", "drift"])
     assert told(rig)[1].kind is Kind.ALARM
     assert rig.reconciler.degraded() == ["fake: policy.json: broken JSON"]
-    for _ in range(FIGHT.heals + 1):
+    for _ in range(REVERT_LIMITS.heals + 1):
         undone(rig, layer)
     assert events(rig).count("drift") == 1
     assert events(rig)[-1] == "conflict"
@@ -292,25 +292,25 @@ def test_a_fight_is_told_and_given_up_for_longer_and_longer() -> None:
         assert layer.state == "ours", "it is tried again"
     assert lengths == [60, 120, 240]
     assert events(rig).count("conflict") == 3
-    assert events(rig).count("drift") == 3, "one for each truce"
+    assert events(rig).count("drift") == 3, "one for each pause"
 
 
 def test_as_many_heals_as_allowed_are_no_fight() -> None:
     layer = FakeLayer()
     rig = a_rig(layer)
-    for _ in range(FIGHT.heals):
+    for _ in range(REVERT_LIMITS.heals):
         undone(rig, layer)
     for _ in range(5):
-        rig.tick(FIGHT.seconds / 4)
+        rig.tick(REVERT_LIMITS.seconds / 4)
         rig.drain()
         undone(rig, layer, "ours")
     assert "conflict" not in events(rig)
-    assert rig.reconciler.status()[0]["healed"] == FIGHT.heals
+    assert rig.reconciler.status()[0]["healed"] == REVERT_LIMITS.heals
 
 
 def test_the_layer_that_mends_itself_is_told_to_stop_and_to_begin_again() -> None:
     rig, firewall = walled()
-    for number in range(FIGHT.heals + 1):
+    for number in range(REVERT_LIMITS.heals + 1):
         firewall.disturb(f"puppet[{number}]")
         rig.drain()
     assert events(rig).count("conflict") == 1
@@ -320,7 +320,7 @@ def test_the_layer_that_mends_itself_is_told_to_stop_and_to_begin_again() -> Non
     assert events(rig)[-1] == "drift"
     assert told(rig)[-1].details["culprit"] == "puppet[9]"
     heals = rig.reconciler.status()[0]["healed"]
-    rig.tick(FIGHT.seconds)
+    rig.tick(REVERT_LIMITS.seconds)
     rig.drain()
     assert stands(firewall), "it is tried again"
     assert rig.reconciler.status()[0]["healed"] == heals + 1
@@ -331,13 +331,13 @@ def test_the_layer_that_mends_itself_is_told_to_stop_and_to_begin_again() -> Non
 def test_a_fight_over_one_layer_stops_no_other() -> None:
     layer = FakeLayer()
     rig, firewall = walled(beside=[layer])
-    for _ in range(FIGHT.heals + 1):
+    for _ in range(REVERT_LIMITS.heals + 1):
         undone(rig, layer)
     assert [row["conflict"] for row in rig.reconciler.status()] == [False, True]
     firewall.disturb("nft[1]")
     rig.drain()
     assert stands(firewall)
-    rig.tick(FIGHT.seconds)
+    rig.tick(REVERT_LIMITS.seconds)
     rig.drain()
     assert [row["conflict"] for row in rig.reconciler.status()] == [False, False]
 
@@ -350,21 +350,21 @@ def test_telling_a_dead_helper_is_a_failed_look_and_no_more() -> None:
     assert events(rig) == ["failed"]
 
 
-def test_a_truce_has_a_longest_and_a_quiet_time_forgives() -> None:
-    fight, now = Fight(FightLimits(1, 10.0)), 0.0
-    truces = []
+def test_a_pause_has_a_longest_and_a_quiet_time_forgives() -> None:
+    backoff, now = RevertBackoff(RevertLimits(1, 10.0)), 0.0
+    pauses = []
     for _ in range(12):
-        assert not fight.healed(now)
-        assert fight.healed(now)
-        truces.append(fight.truce)
-        assert not fight.over(now + fight.truce - 0.1)
-        now += fight.truce
-        assert fight.over(now) and not fight.over(now)
-    assert truces[:3] == [10.0, 20.0, 40.0]
-    assert truces[-1] == LONGEST_TRUCE
-    now += 2 * LONGEST_TRUCE
-    fight.healed(now)
-    assert fight.healed(now) and fight.truce == 10.0
+        assert not backoff.healed(now)
+        assert backoff.healed(now)
+        pauses.append(backoff.pause)
+        assert not backoff.over(now + backoff.pause - 0.1)
+        now += backoff.pause
+        assert backoff.over(now) and not backoff.over(now)
+    assert pauses[:3] == [10.0, 20.0, 40.0]
+    assert pauses[-1] == LONGEST_PAUSE
+    now += 2 * LONGEST_PAUSE
+    backoff.healed(now)
+    assert backoff.healed(now) and backoff.pause == 10.0
 
 
 # Refusals.
@@ -452,14 +452,14 @@ def test_a_restore_waits_for_what_is_being_done() -> None:
     assert events(rig) == ["applied", "restored"]
 
 
-def test_a_restore_ends_a_truce_for_good() -> None:
+def test_a_restore_ends_a_pause_for_good() -> None:
     layer = FakeLayer()
     rig = a_rig(layer)
     while not rig.reconciler.status()[0]["conflict"]:
         undone(rig, layer)
     rig.reconciler.restore(lambda _: None)
     rig.drain()
-    rig.tick(FIGHT.seconds * 3)
+    rig.tick(REVERT_LIMITS.seconds * 3)
     rig.drain()
     assert layer.state == "before"
     assert not rig.reconciler.status()[0]["conflict"]

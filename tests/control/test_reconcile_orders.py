@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.control.reconcile import Reconciler
-from agent.domain.errors import DockwardenError
-from agent.domain.lockdown import Drift
-from tests.control.rig import FIGHT, LOOK_SECONDS, Rig
+from agent.domain.base_errors import DockwardenError
+from agent.domain.lockdown_values import Drift
+from tests.control.rig import LOOK_SECONDS, REVERT_LIMITS, Rig
 from tests.fakes.layer import FakeLayer
 
 
@@ -97,7 +97,7 @@ def test_any_order(steps: list[tuple[str, int]]) -> None:
     reconciler = Reconciler(
         tuple(layers.values()),
         mend=True,
-        limits=FIGHT,
+        limits=REVERT_LIMITS,
         period=LOOK_SECONDS,
         work=shop,
         clock=rig.clock,

@@ -9,7 +9,7 @@ from agent.cli.explain import _facts as explain_facts
 from agent.cli.status import _facts as status_facts
 from agent.control.control_api import ControlApi
 from agent.control.status_view import REMEMBERED, Memory
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from tests.control.looping import looping
 from tests.control.rig import Rig
 from tests.control.yard import listed

@@ -30,9 +30,9 @@ def verdict(
         )
 
     denies = [(n, d) for n, level in enumerate(levels) for d in level.denies if mine & d.digests]
-    standing = [(n, d) for n, d in denies if not waived("deny", n)]
-    if standing:
-        return _of_topmost(standing)
+    unlifted = [(n, d) for n, d in denies if not waived("deny", n)]
+    if unlifted:
+        return _of_topmost(unlifted)
 
     kinds = set()
     for depth, level in enumerate(levels):

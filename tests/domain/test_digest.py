@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest, chain_ids
-from agent.domain.errors import InvalidDigest
 
 EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.domain import json_edit
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.json_scan import scan
 from agent.domain.merge import (
     BEGIN,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.domain import merge_images
-from agent.domain.errors import InvalidFile
+from agent.domain.base_errors import InvalidFile
 from agent.domain.merge import merged, taken_back
 
 MIRROR = "https://images.acme.test:5000"

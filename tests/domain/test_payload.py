@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain.allowlist import Constraints, Deny
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidAllowlist
 from agent.domain.payload import Blob, Drop, ScopeDenies, SignedApproval, StalePolicy
 from agent.domain.payload_next import DELTAS, approvals_of, next_list
 from agent.domain.payload_pack import pack, unpacked

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from agent.domain.allowlist import Constraints, Deny
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.payload import Blob, Part, PublicKey, ScopeDenies, StalePolicy, Trail
 from agent.domain.payload_read import inflate, read_base, read_denies, read_list, read_trail
 from agent.domain.payload_write import base_of, write_denies, write_list

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from agent.domain.base_errors import InvalidReference
 from agent.domain.digest import Digest
-from agent.domain.errors import InvalidReference
 from agent.domain.reference import PATH_LIMIT, Reference, is_repository, is_tag, normalise
 
 F256, F512 = "sha256:" + "f" * 64, "sha512:" + "f" * 128

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.adapters.engine_config.running import EngineWord
+from agent.adapters.engine_config.running_engine import EngineWord
 from agent.errors import EngineUnavailable
 
 
@@ -42,11 +42,11 @@ class FakeEngine:
             raise EngineUnavailable("it is down")
         return EngineWord(self.mirrors, self.live)
 
-    def reload(self, wanted: EngineWord) -> bool:
-        """Read the file; whether that led to `wanted`."""
+    def reload(self, desired: EngineWord) -> bool:
+        """Read the file; whether that led to `desired`."""
         self.reloads += 1
         self.read()
-        return self.word() == wanted
+        return self.word() == desired
 
     def objection(self, file: Path) -> str:
         """What `dockerd --validate` would say."""

@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Sequence
 
-from agent.domain.lockdown import Difference, Disturbance, Drift, Egress, Refusal
+from agent.domain.lockdown_values import Difference, Disturbance, Drift, Egress, Refusal
 from agent.errors import LayerFailed
 
 
 class FakeFirewall:
-    """`ports.Layer`, and what the real one has besides. `standing` None: nothing is installed."""
+    """`ports.Layer`, and what the real one has besides. `observed` None: nothing is installed."""
 
     name = "firewall"
 
     def __init__(
-        self, sink: Callable[[Refusal | Disturbance], None], wanted: Egress | None = None
+        self, sink: Callable[[Refusal | Disturbance], None], desired: Egress | None = None
     ) -> None:
         self._sink = sink
-        self.wanted = wanted or Egress()
-        self.standing: Egress | None = None
+        self.desired = desired or Egress()
+        self.observed: Egress | None = None
         self.blocked = ""
         self.broken = ""  # why the helper cannot work, in words
         self._kept = False
@@ -32,8 +32,8 @@ class FakeFirewall:
         """Compare."""
         if self.broken:
             raise LayerFailed(self.broken)
-        differs = self.standing != self.wanted
-        words = "is missing" if self.standing is None else "is not as it should be"
+        differs = self.observed != self.desired
+        words = "is missing" if self.observed is None else "is not as it should be"
         found = (Difference("nftables", f"table inet dockwarden {words}"),) if differs else ()
         return Drift(self.name, found, self.blocked)
 
@@ -42,14 +42,14 @@ class FakeFirewall:
         before = self.drift()
         if self.blocked:
             raise LayerFailed(self.blocked)
-        self.standing, self._kept = self.wanted, True
+        self.observed, self._kept = self.desired, True
         return before
 
     def restore(self) -> Drift:
         """Remove."""
         if self.broken:
             raise LayerFailed(self.broken)
-        was, self.standing, self._kept = self.standing, None, False
+        was, self.observed, self._kept = self.observed, None, False
         undone = (Difference("nftables", "the tables dockwarden were removed"),)
         return Drift(self.name, undone if was is not None else ())
 
@@ -63,12 +63,12 @@ class FakeFirewall:
 
     def disturb(self, culprit: str) -> None:
         """Somebody flushes the ruleset."""
-        if self.standing is None:
+        if self.observed is None:
             return
-        self.standing = None
+        self.observed = None
         if self._kept:
             if self._healing:
-                self.standing = self.wanted
+                self.observed = self.desired
             self._sink(Disturbance(culprit))
 
     def refuse(self, refusal: Refusal) -> None:

@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from agent.domain.lockdown import Difference, Drift
+from agent.domain.lockdown_values import Difference, Drift
 from agent.errors import LayerFailed
 
 
 class FakeLayer:
-    """`ports.Layer`: `state` is what the world has, `wanted` what it should have.
+    """`ports.Layer`: `state` is what the world has, `desired` what it should have.
 
     Set `state` to disturb it, `fails` to make every act fail, `blocked` to make it unmendable,
     `notes` for what it only reports.
     """
 
-    def __init__(self, name: str = "fake", *, state: str = "before", wanted: str = "ours") -> None:
+    def __init__(self, name: str = "fake", *, state: str = "before", desired: str = "ours") -> None:
         self._name = name
-        self.state, self.wanted = state, wanted
+        self.state, self.desired = state, desired
         self.fails = self.blocked = ""
         self.notes: tuple[Difference, ...] = ()
         self.applied = 0
@@ -32,7 +32,7 @@ class FakeLayer:
 
     def drift(self) -> Drift:
         """See `ports.Layer`."""
-        if self.state == self.wanted:
+        if self.state == self.desired:
             return Drift(self._name, blocked=self.blocked, notes=self.notes)
         words = f"it is {self.state!r}"
         return Drift(self._name, (Difference(self._name, words, ""),), self.blocked, self.notes)
@@ -45,7 +45,7 @@ class FakeLayer:
         if drift.differences:
             if self._original is None:
                 self._original = self.state
-            self.state = self.wanted
+            self.state = self.desired
             self.applied += 1
         return drift
 

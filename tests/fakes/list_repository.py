@@ -4,18 +4,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.errors import SyncFailed
-from agent.sync.request import Answer, ScopeReport
+from agent.sync.sync_request import ScopeReport, SyncReport
 from tests.fakes.clock import START
 
 DAY = timedelta(days=1)
 MAX_STALE = timedelta(days=7)
 
 
-def answer(
+def sync_report(
     generation: int = 1, *, ends: datetime = START + DAY, closes: bool = False, problem: str = ""
-) -> Answer:
+) -> SyncReport:
     """What a sync says; the list's sequence is the generation's number."""
-    return Answer(
+    return SyncReport(
         generation=generation,
         changed=True,
         sequence=generation,
@@ -37,14 +37,14 @@ class FakeListRepository:
     """`ports.ListRepository`. `server` is what it serves, None while it cannot be reached;
     `wrong` what its verification finds wrong."""
 
-    server: Answer | None = None
-    adopted: Answer | None = None
+    server: SyncReport | None = None
+    adopted: SyncReport | None = None
     lowest: datetime | None = None
     wrong: str = ""
     polls: int = 0
     syncs: list[datetime] = field(default_factory=list)
 
-    def in_force(self) -> Answer | None:
+    def in_force(self) -> SyncReport | None:
         """See the port."""
         return self.adopted
 
@@ -59,13 +59,13 @@ class FakeListRepository:
             raise SyncFailed("https://lists.acme.test: no route to host")
         return self.server != self.adopted
 
-    def sync(self, now: datetime) -> Answer:
+    def sync(self, now: datetime) -> SyncReport:
         """See the port."""
         self.syncs.append(now)
         if self.server is None:
             raise SyncFailed("https://lists.acme.test: no route to host")
         if self.wrong:
-            kept = self.adopted or Answer(0, False)
+            kept = self.adopted or SyncReport(0, False)
             return replace(kept, changed=False, error=self.wrong, hint="publish again")
         found = replace(self.server, changed=self.server != self.adopted)
         self.adopted = self.server

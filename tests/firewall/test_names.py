@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.adapters.egress.names import GRACE, Names
-from agent.adapters.egress.settings import Service, nameservers, refusable, service
+from agent.adapters.egress.egress_settings import Service, nameservers, refusable, service
+from agent.adapters.egress.resolved_names import GRACE, Names
 from tests.fakes.clock import FakeClock
 
 

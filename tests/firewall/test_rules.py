@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.egress.link import FirewallLink
-from agent.adapters.egress.settings import Launch
+from agent.adapters.egress.egress_settings import Launch
+from agent.adapters.egress.firewall_link import FirewallLink
 from agent.errors import LayerFailed
 from tests.firewall.yard import (
     KNOWN4,

@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from agent.adapters.egress.link import FirewallLink
-from agent.adapters.egress.settings import Launch
+from agent.adapters.egress.egress_settings import Launch
+from agent.adapters.egress.firewall_link import FirewallLink
 from agent.gate.mounts import hierarchies
 
 PATIENCE = 20.0  # s; how long a test waits for what must come

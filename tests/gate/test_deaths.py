@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.cgroup_gate.link import GateLink
+from agent.adapters.cgroup_gate.gate_link import GateLink
 from agent.ports import GateDecision, GateState
 from tests.gate.cells import Cell, Cells, await_
 from tests.gate.guarded import Guarded
@@ -210,7 +210,7 @@ def test_stalled_agent(place: Cells, agent: Callable[..., Agent]) -> None:
 def test_stalled_gate_is_replaced(
     place: Cells, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.adapters.cgroup_gate.link._SILENCE", 1.5)
+    monkeypatch.setattr("agent.adapters.cgroup_gate.gate_link._SILENCE", 1.5)
     guarded = guard()
     cell = place.cell()
     cell.appear()

@@ -28,7 +28,7 @@ FLAVOURS = [Flavour("20.10", "v1", "classic"), Flavour("newest", "v2", "containe
 # As on a kernel before 6.9: the firewall's tables belong to nobody.
 UNOWNED = """\
 import os
-from agent.adapters.egress.settings import Launch
+from agent.adapters.egress.egress_settings import Launch
 from agent.cli import launch
 launch.daemon_environment = lambda: dict(os.environ)
 Launch.__init__.__defaults__ = (*Launch.__init__.__defaults__[:-1], False)

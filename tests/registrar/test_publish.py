@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.domain.payload import INLINE_LIMIT
-from agent.sync.request import Answer, Request
-from agent.sync.run import sync
+from agent.sync.sync_request import Request, SyncReport
+from agent.sync.sync_run import sync
 from registrar import clock
 from registrar.repository.switching import mirror
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
@@ -330,7 +330,7 @@ def test_administrators_sign_at_the_same_time_in_clones_of_their_own(tmp_path: P
 
 
 def test_a_hosts_own_helper_adopts_what_is_published(team: Ceremony, tmp_path: Path) -> None:
-    def adopt() -> Answer:
+    def adopt() -> SyncReport:
         return sync(
             Request(
                 source=f"file://{team.repository}",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.allowlist import Constraints, Deny, Waiver
-from agent.domain.errors import DockwardenError, InvalidAllowlist
+from agent.domain.base_errors import DockwardenError, InvalidAllowlist
 from agent.domain.payload import StalePolicy
 from registrar import clock
 from registrar.errors import WorkspaceInvalid

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.sync.request import Answer, Request, answer_of, to_json
-from agent.sync.run import sync
+from agent.sync.sync_request import Request, SyncReport, sync_report_of, to_json
+from agent.sync.sync_run import sync
 from tests.sync.documents import NOW, approval
 from tests.sync.enforced import Enforced
 from tests.sync.repository import SignedRepository
@@ -70,7 +70,7 @@ class Town:
                 state[f"{scope}.{name}"] = found
         self.states.append(state)
 
-    def check(self, acknowledged: Answer | None) -> None:
+    def check(self, acknowledged: SyncReport | None) -> None:
         """What is in force now is one of the published states, whole, and no older one."""
         enforced = Enforced.of(self.directory / "host")
         if enforced.generation == 0:
@@ -161,12 +161,12 @@ def launched(request: Request) -> tuple[int, int]:
     return process.pid, readable
 
 
-def ended(pid: int, readable: int) -> Answer | None:
+def ended(pid: int, readable: int) -> SyncReport | None:
     """The answer of a sync that has ended; None when it was killed before it had one."""
     os.waitpid(pid, 0)
     with open(readable, "rb") as stream:
         data = stream.read()
-    return answer_of(data) if data.endswith(b"\n") else None
+    return sync_report_of(data) if data.endswith(b"\n") else None
 
 
 def kill_at_random(town: Town, start: Callable[[Request], tuple[int, int]], runs: int) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.sync.floor import load_floor
 from agent.sync.generations import KEPT, Generations, current_generation, locked
-from agent.sync.request import Answer, Request
-from agent.sync.run import sync
+from agent.sync.rollback_floor import load_rollback_floor
+from agent.sync.sync_request import Request, SyncReport
+from agent.sync.sync_run import sync
 from tests.sync.documents import NOW
 from tests.sync.repository import SignedRepository
 
@@ -86,7 +86,7 @@ def repository(tmp_path: Path) -> SignedRepository:
     return made
 
 
-def synced(repository: SignedRepository, directory: Path) -> Answer:
+def synced(repository: SignedRepository, directory: Path) -> SyncReport:
     request = Request(
         repository.url, "acme.pay", str(repository.root_file), str(directory), NOW.timestamp()
     )
@@ -110,8 +110,8 @@ def test_what_was_lost_is_fetched_again(
     whole = synced(repository, directory)
     place = directory / "1" / lost
     shutil.rmtree(place) if place.is_dir() else place.unlink()
-    answer = synced(repository, directory)
-    assert (answer.error, answer.scopes) == ("", whole.scopes)
+    sync_report = synced(repository, directory)
+    assert (sync_report.error, sync_report.scopes) == ("", whole.scopes)
     force = directory / str(current_generation(directory))
     assert {entry.name for entry in force.iterdir()} == {
         "metadata",
@@ -130,13 +130,13 @@ def test_a_wiped_cache_lets_nothing_old_in(repository: SignedRepository, tmp_pat
     repository.publish()
     synced(repository, directory)
     for entry in directory.iterdir():
-        if entry.name != "floor.json":
+        if entry.name != "rollback_floor.json":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     repository.put_back(old)
-    answer = synced(repository, directory)
-    assert "older than" in answer.error
-    assert answer.generation == 0
-    assert load_floor(directory).sequences["acme/deny.json"] == 2
+    sync_report = synced(repository, directory)
+    assert "older than" in sync_report.error
+    assert sync_report.generation == 0
+    assert load_rollback_floor(directory).sequences["acme/deny.json"] == 2
 
 
 def test_a_switch_that_fails_on_a_full_disk_keeps_what_is_in_force(
@@ -152,7 +152,7 @@ def test_a_switch_that_fails_on_a_full_disk_keeps_what_is_in_force(
 
     with monkeypatch.context() as patched:
         patched.setattr("agent.sync.generations.sync_tree", full)
-        answer = synced(repository, directory)
-    assert "No space left" in answer.error
+        sync_report = synced(repository, directory)
+    assert "No space left" in sync_report.error
     assert current_generation(directory) == 1
     assert synced(repository, directory).generation == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.adapters.signed_list import SignedList
 from agent.domain.allowlist import Approval, Constraints, Deny, Waiver
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.identity import ImageIdentity
 from agent.domain.payload import ScopeDenies, ScopeList, SignedApproval
 from agent.domain.payload_next import next_list

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from agent.adapters.clock import SystemClock
 from agent.adapters.spool import SqliteSpool
+from agent.adapters.system_clock import SystemClock
 from agent.control.spooling import SpooledFindings
 from agent.domain.digest import Digest
 from agent.domain.finding import Finding
 from agent.domain.identity import ImageIdentity
 from agent.domain.ids import new_id
-from agent.uplink import identity
+from agent.uplink import host_identity
 from agent.uplink.batch import CONTENT_TYPE
 from agent.uplink.http import Http
 from agent.uplink.outbox import Outbox
@@ -74,7 +74,7 @@ def _opened(spool: Path) -> SqliteSpool:
 
 def send(spool: Path, token: Path) -> Outcome:
     """One run of the uplink without pauses."""
-    own = identity.read(token)
+    own = host_identity.read(token)
     assert own is not None  # the test enrolled it
     http = Http(own.url)
     headers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from agent.uplink import identity
+from agent.uplink import host_identity
 from agent.uplink.http import Http
 from agent.uplink.outbox import Outbox
 from tests.uplink import crashing
@@ -19,8 +19,10 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
     random = Random(SEED)
     spool, kept, token = tmp_path / "spool.db", tmp_path / "kept", tmp_path / "token"
     with station(tmp_path / "collector") as collector:
-        own = identity.enrol(Http(collector.url).post, collector.url, collector.secret(), "web-1")
-        identity.keep(token, own)
+        own = host_identity.enrol(
+            Http(collector.url).post, collector.url, collector.secret(), "web-1"
+        )
+        host_identity.keep(token, own)
         crashing.settle(spool)
         for run in range(max(AGENT_RUNS, UPLINK_RUNS)):
             crashing.killed_after(random.uniform(0, 0.08), lambda: crashing.write(spool, kept, 40))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.clock import SystemClock
 from agent.adapters.spool import SqliteSpool
+from agent.adapters.system_clock import SystemClock
 from agent.adapters.uplink_helper import Uplink, UplinkState
 from agent.control.spooling import SpooledFindings
-from agent.uplink.request import Order
+from agent.uplink.uplink_order import Order
 from tests.fakes.findings import a_finding
 from tests.uplink.crashing import of_image
 from tests.uplink.station import ROOT, Station, station

@@ -10,8 +10,9 @@ import msgspec
 from msgspec.structs import asdict
 
 from agent.adapters.allowlist_file import shape
-from agent.adapters.allowlist_file.keys import repeated_key
+from agent.adapters.allowlist_file.repeated_keys import repeated_key
 from agent.domain.allowlist import Level
+from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.document import (
     approval_of,
     check_scope,
@@ -19,7 +20,6 @@ from agent.domain.document import (
     deny_of,
     waiver_of,
 )
-from agent.domain.errors import InvalidAllowlist
 
 T = TypeVar("T")
 

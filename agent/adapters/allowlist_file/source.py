@@ -7,7 +7,7 @@ from typing import Final
 from agent.adapters.allowlist_file.reading import parse
 from agent.adapters.allowlist_file.trusted_read import read_trusted
 from agent.domain.allowlist import Allowlist, ListInfo
-from agent.domain.errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist
 from agent.errors import AllowlistRejected
 
 SIZE_LIMIT: Final = 64 * 2**20  # bytes; some 45,000 approvals, which take 0.2 GB to hold

@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from agent.adapters.cgroup_gate.ledger import Ledger
-from agent.adapters.cgroup_gate.link import GateLink
-from agent.adapters.cgroup_gate.settings import GateSettings
+from agent.adapters.cgroup_gate.gate_link import GateLink
+from agent.adapters.cgroup_gate.gate_settings import GateSettings
+from agent.adapters.cgroup_gate.pending_commands import PendingCommands
+from agent.gate.container_names import EngineFiles
 from agent.gate.hierarchy import freezer
 from agent.gate.mounts import below, locate
-from agent.gate.names import EngineFiles
 from agent.gate.recovery import recover
 from agent.ports import GateDecision, GateMessage, GateState
 
@@ -58,7 +58,7 @@ class CgroupGate:
             mount=mount,
         )
         self._lock = threading.Lock()
-        self._ledger = Ledger()
+        self._pending = PendingCommands()
         self._link: GateLink | None = None
         self._state: GateState | None = None
         self._closing = threading.Event()
@@ -71,30 +71,30 @@ class CgroupGate:
     def admit(self, container_id: str) -> None:
         """Do not hold it when it starts; thaw it if it is held now."""
         with self._lock:
-            self._ledger.admit(container_id)
+            self._pending.admit(container_id)
             self._say(f"admit {container_id}")
 
     def refuse(self, container_id: str) -> None:
         """Kill it as its cgroup appears, or now if it is held."""
         with self._lock:
-            self._ledger.refuse(container_id)
+            self._pending.refuse(container_id)
             self._say(f"refuse {container_id}")
 
     def rule(self, container_id: str, decision: GateDecision) -> None:
         """Answer a held container; kept until done, even if the gate's process dies meanwhile."""
         with self._lock:
-            self._ledger.rule(container_id, decision)
+            self._pending.rule(container_id, decision)
             self._say(f"rule {container_id} {decision}")
 
     def forget(self, container_id: str | None = None) -> None:
         """Drop what was said of one container, or of all."""
         with self._lock:
-            self._ledger.forget(container_id)
+            self._pending.forget(container_id)
             self._say(f"forget {container_id or '*'}")
 
     def cgroup(self, container_id: str) -> str | None:
         """The directory of a container's cgroup, if it is known."""
-        return self._ledger.paths.get(container_id)
+        return self._pending.paths.get(container_id)
 
     def close(self) -> None:
         """Let the gate settle what is held and end; waits for that, some seconds at most."""
@@ -136,7 +136,7 @@ class CgroupGate:
         """One life of a gate; whether it ever stood."""
         link = GateLink(self._settings.arguments())
         with self._lock:
-            for line in self._ledger.new_gate():
+            for line in self._pending.new_gate():
                 link.say(line)
             link.say("go")
             self._link = link
@@ -150,7 +150,7 @@ class CgroupGate:
                 if verb == "state" and not stood:
                     stood = True
                     with self._lock:
-                        lost = self._ledger.gate_stands()
+                        lost = self._pending.gate_stands()
                     for hold_ended in lost:
                         self._sink(hold_ended)
                 self._hear(verb, rest)
@@ -166,17 +166,17 @@ class CgroupGate:
         match verb:
             case "created":
                 with self._lock:
-                    created, decision = self._ledger.cgroup_created(rest.split(" ", 4))
+                    created, decision = self._pending.cgroup_created(rest.split(" ", 4))
                     if decision is not None:
                         self._say(f"rule {created.container_id} {decision}")
                 self._sink(created)
             case "hold_ended":
                 with self._lock:
-                    hold_ended = self._ledger.hold_ended(rest.split(" "))
+                    hold_ended = self._pending.hold_ended(rest.split(" "))
                 self._sink(hold_ended)
             case "gone":
                 with self._lock:
-                    self._ledger.gone(rest.split(" ", 1))
+                    self._pending.gone(rest.split(" ", 1))
             case "state":
                 working, _, reason = rest.partition(" ")
                 self._tell(GateState(working == "1", reason))
@@ -201,7 +201,7 @@ class CgroupGate:
         except LookupError:
             return  # without a hierarchy nothing is frozen; the gate has said so
         with self._lock:
-            decisions = self._ledger.answers
+            decisions = self._pending.decisions
         recover(
             freezer(version),
             EngineFiles(settings.engine_root),

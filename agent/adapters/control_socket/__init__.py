@@ -1,6 +1,6 @@
 """The unix socket between the CLI and the running agent; both of its ends."""
 
-from agent.adapters.control_socket.client import call
-from agent.adapters.control_socket.server import ControlServer, Handler
+from agent.adapters.control_socket.control_client import call
+from agent.adapters.control_socket.control_server import ControlServer, Handler
 
 __all__ = ["ControlServer", "Handler", "call"]

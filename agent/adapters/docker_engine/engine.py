@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from agent.adapters.docker_engine import values
+from agent.adapters.docker_engine import engine_values
 from agent.adapters.docker_engine.calls import Conflict, DockerCalls, NoSuch
-from agent.adapters.docker_engine.files import EngineFiles
+from agent.adapters.docker_engine.engine_files import EngineFiles
 from agent.domain.digest import Digest, chain_ids
 from agent.domain.identity import Container, ImageIdentity
 from agent.errors import EngineRefused, EngineUnavailable
@@ -42,7 +42,7 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         """See `ports.Engine`."""
         answer = self._calls.call("GET", "/info")
-        info = values.engine_info(answer, self._calls.api_version)
+        info = engine_values.engine_info(answer, self._calls.api_version)
         self._containerd_store = info.containerd_store
         if info.root_dir:
             self._files = EngineFiles(info.root_dir)
@@ -85,7 +85,7 @@ class DockerEngine:
             if "invalid reference" in error.message:
                 return None
             raise
-        return values.identity(found.get("Id"), _only_manifest(found))
+        return engine_values.identity(found.get("Id"), _only_manifest(found))
 
     def evidence(self, container: Container) -> Mapping[str, Any]:
         """See `ports.Engine`. Holds `container` (the engine's record or inspect), `host_config`,
@@ -114,14 +114,14 @@ class DockerEngine:
         ordinary firewall by; empty while the engine does not answer."""
         with suppress(EngineUnavailable):
             networks = self._calls.call("GET", "/networks")
-            return sorted(values.parents(networks))
+            return sorted(engine_values.parents(networks))
         return ()
 
     def container_at(self, address: str) -> str:
         """The name of the container that has this IP address; empty if none is known."""
         with suppress(EngineUnavailable):
             listed = self._calls.call("GET", "/containers/json", timeout=QUICK_S)
-            return values.name_at(listed, address)
+            return engine_values.name_at(listed, address)
         return ""
 
     def kill(self, container_id: str) -> None:
@@ -167,7 +167,7 @@ class DockerEngine:
     def _list(self, filters: Mapping[str, str], timeout: float) -> list[Container]:
         params = {"all": "1", **filters}
         answer = self._calls.call("GET", "/containers/json", params, timeout=timeout)
-        return [self._whole(values.listed(entry)) for entry in answer]
+        return [self._whole(engine_values.listed(entry)) for entry in answer]
 
     def _whole(self, container: Container) -> Container:
         """Engines 25 to 27 with the containerd store keep the manifest on disk only."""
@@ -185,7 +185,7 @@ class DockerEngine:
             # Inspect would show whichever platform of an index the engine prefers.
             return self._files.diff_ids(image.manifest or image.image_id) if self._files else ()
         try:
-            return values.diff_ids(self._inspect_image(str(image.image_id), self._timeout))
+            return engine_values.diff_ids(self._inspect_image(str(image.image_id), self._timeout))
         except NoSuch:
             return ()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from agent.domain.lockdown import Address, Difference, Egress, Endpoint
+from agent.domain.lockdown_values import Address, Difference, Egress, Endpoint
 
 _NAMED = 3  # so many are named; of the rest only the number
 
@@ -31,7 +31,7 @@ class Firewall:
         return found
 
     def lines(self) -> Iterator[str]:
-        """As the helper takes it (agent/firewall/wanted.py)."""
+        """As the helper takes it (agent/firewall/desired.py)."""
         for endpoint in self.allowed:
             yield f"allow {endpoint.address} {endpoint.protocol} {endpoint.port}"
         for name, addresses in self.known.items():
@@ -54,25 +54,25 @@ class Firewall:
                 self.engines.add(rest)
 
 
-def differences(wanted: Firewall, found: Firewall, running: Iterable[str]) -> list[Difference]:
+def differences(desired: Firewall, found: Firewall, running: Iterable[str]) -> list[Difference]:
     """Everything that has to change. `running` are the engines' cgroups that exist: only those
     can be bound."""
     words = list(found.faults)
-    words += _changes(wanted.allowed, found.allowed, "is not allowed", "is allowed")
-    for name in sorted(wanted.known.keys() | found.known.keys()):
-        here, there = wanted.known.get(name, set()), found.known.get(name, set())
+    words += _changes(desired.allowed, found.allowed, "is not allowed", "is allowed")
+    for name in sorted(desired.known.keys() | found.known.keys()):
+        here, there = desired.known.get(name, set()), found.known.get(name, set())
         words += _changes(here, there, f"of {name} is not refused", f"is refused as {name}")
-    words += _changes(wanted.devices, found.devices, "is not guarded", "is guarded")
-    missing = wanted.engines & set(running) - found.engines
+    words += _changes(desired.devices, found.devices, "is not guarded", "is guarded")
+    missing = desired.engines & set(running) - found.engines
     words += [f"the engine in {path} is free to connect anywhere" for path in sorted(missing)]
     return [Difference("nftables", text) for text in words]
 
 
 def _changes(
-    wanted: Iterable[object], found: Iterable[object], lacks: str, has: str
+    desired: Iterable[object], found: Iterable[object], lacks: str, has: str
 ) -> Iterator[str]:
-    wanted, found = set(wanted), set(found)
-    for group, text in ((wanted - found, lacks), (found - wanted, f"{has} and should not be")):
+    desired, found = set(desired), set(found)
+    for group, text in ((desired - found, lacks), (found - desired, f"{has} and should not be")):
         names = sorted(map(str, group))
         for name in names[:_NAMED]:
             yield f"{name} {text}"

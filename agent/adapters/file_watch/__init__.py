@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.adapters.file_watch.trail import Trail, follow
+from agent.adapters.file_watch.path_watch import PathWatch, follow
 from agent.log import get_logger
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class _Watched:
 
     path: str
     changed: Callable[[str], None]
-    trail: Trail
+    path_watch: PathWatch
     unsettled: bool = False
 
 
@@ -136,10 +136,10 @@ class FileWatcher:
 
 
 def _has_changed(item: _Watched, by_event: bool, settled: bool) -> bool:
-    trail = follow(item.path)
+    path_watch = follow(item.path)
     # Times on disk are coarse: after a look amid writing, a later write of equal size can look
     # the same. Hence the second call once it is quiet.
-    changed = trail.seen != item.trail.seen or (by_event and item.unsettled)
-    item.trail = trail
+    changed = path_watch.seen != item.path_watch.seen or (by_event and item.unsettled)
+    item.path_watch = path_watch
     item.unsettled = changed and not settled
     return changed

@@ -6,7 +6,7 @@ from watchdog import events
 from watchdog.observers.api import ObservedWatch
 from watchdog.observers.inotify import InotifyObserver
 
-from agent.adapters.file_watch.trail import Directory
+from agent.adapters.file_watch.path_watch import Directory
 
 # Without a filter every open() in a directory such as /etc would wake the agent.
 _WANTED: list[type[events.FileSystemEvent]] = [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.adapters.list_sync.helper import Helper
+from agent.domain.base_errors import DockwardenError
 from agent.domain.break_glass_token import (
     Active,
     BreakGlassState,
@@ -18,7 +19,6 @@ from agent.domain.break_glass_token import (
     token_bytes,
     token_of,
 )
-from agent.domain.errors import DockwardenError
 from agent.durable import write_file
 
 MACHINE_ID: Final = Path("/etc/machine-id")

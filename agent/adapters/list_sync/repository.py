@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from agent.adapters.list_sync import web
+from agent.adapters.list_sync import list_http
 from agent.adapters.list_sync.helper import Helper
 from agent.errors import AllowlistRejected, SyncFailed
 from agent.log import get_logger
 from agent.ports import TrustedList
-from agent.sync.request import Answer, Request, answer_of, to_json
+from agent.sync.sync_request import Request, SyncReport, sync_report_of, to_json
 
 log = get_logger(__name__)
 
@@ -32,7 +32,7 @@ class HelperRepository:
         request: Request,
         helper: Helper,
         *,
-        read: Callable[[Path], Answer | None],
+        read: Callable[[Path], SyncReport | None],
         lowest_time: Callable[[Path], datetime | None],
         open_list: Callable[[Path], TrustedList],
     ) -> None:
@@ -70,7 +70,7 @@ class HelperRepository:
                     log.warning("list.generation_unusable", number=number, error=str(error))
         return None
 
-    def in_force(self) -> Answer | None:
+    def in_force(self) -> SyncReport | None:
         """See the port."""
         number = self._current()
         return None if number is None else self._read(self._directory / str(number))
@@ -109,7 +109,7 @@ class HelperRepository:
         return self._polled != self._known()
 
     def _ask(self, url: str) -> None:
-        reply = web.get(
+        reply = list_http.get(
             url,
             headers=self._validators,
             limit=TIMESTAMP_LIMIT,
@@ -134,12 +134,12 @@ class HelperRepository:
         except OSError:
             return b""
 
-    def sync(self, now: datetime) -> Answer:
+    def sync(self, now: datetime) -> SyncReport:
         """See the port."""
         request = replace(self._request, now=now.astimezone(UTC).timestamp())
         said = self._helper.run(to_json(request))
         try:
-            return answer_of(said)
+            return sync_report_of(said)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SyncFailed(
                 "the sync helper's answer cannot be understood",

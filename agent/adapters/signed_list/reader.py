@@ -13,8 +13,8 @@ from agent.domain.identity import ImageIdentity
 from agent.domain.payload import EMERGENCY
 from agent.errors import AllowlistRejected
 from agent.sync import index_rows as rows
-from agent.sync.request import Answer
 from agent.sync.summary import read_summary
+from agent.sync.sync_request import SyncReport
 
 if TYPE_CHECKING:
     import sqlite3
@@ -127,7 +127,7 @@ class SignedList:
             tuple(rows.unpack_constraints(constraints) for *_, constraints in found),
         )
 
-    def _info(self, summary: Answer | None) -> ListInfo:
+    def _info(self, summary: SyncReport | None) -> ListInfo:
         query = "SELECT sequence, approvals, denies, contact FROM scopes ORDER BY depth, scope"
         found = self._rows(query)
         contacts = [contact for *_, contact in found if contact]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from agent import __version__
 from agent.adapters.sinks.protobuf import chunk, double, fields, fixed64, number
-from agent.adapters.sinks.web import Web
+from agent.adapters.sinks.sink_http import Web
 from agent.domain.finding import Finding, Severity
 from agent.domain.finding_record import as_record
 from agent.domain.text import encodable

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 
-from agent.adapters.sinks.web import tls_context
+from agent.adapters.sinks.sink_http import tls_context
 from agent.domain.finding import Finding, Severity
 from agent.domain.finding_record import timestamp
 from agent.domain.text import printable, shortened

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.adapters.sinks.ocsf import as_ocsf
-from agent.adapters.sinks.web import Web, read_secret
+from agent.adapters.sinks.sink_http import Web, read_secret
 from agent.domain.finding import Finding
 from agent.domain.finding_record import as_record
 

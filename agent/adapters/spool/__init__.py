@@ -1,5 +1,5 @@
 """`ports.Spool` in one SQLite file."""
 
-from agent.adapters.spool.spool import SqliteSpool
+from agent.adapters.spool.sqlite_spool import SqliteSpool
 
 __all__ = ["SqliteSpool"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.durable import make_directory, sync_directory
 from agent.log import get_logger
-from agent.uplink import table
+from agent.uplink import spool_table
 
 log = get_logger(__name__)
 
@@ -26,12 +26,12 @@ def open_spool(path: Path, new_epoch: Callable[[], str]) -> tuple[sqlite3.Connec
     try:
         connection = _open(path)
     except sqlite3.DatabaseError as error:
-        if not table.damaged(error):
+        if not spool_table.damaged(error):
             raise
         aside = set_aside(path, str(error))
         connection = _open(path)
-    if not table.get(connection, "epoch"):
-        table.put(connection, "epoch", new_epoch())
+    if not spool_table.get(connection, "epoch"):
+        spool_table.put(connection, "epoch", new_epoch())
     return connection, aside
 
 
@@ -57,11 +57,11 @@ def _open(path: Path) -> sqlite3.Connection:
     if made:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         sync_directory(path.parent)
-    connection = table.connect(path, create=True)
+    connection = spool_table.connect(path, create=True)
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if version != table.SCHEMA or found != "ok":
+        if version != spool_table.SCHEMA or found != "ok":
             error = sqlite3.DatabaseError(f"schema {version}, check: {found}")
             error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise error

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
-from agent.adapters.uplink_helper.process import Run
+from agent.adapters.uplink_helper.uplink_process import Run
 from agent.log import get_logger
 from agent.ports import Clock
 from agent.uplink.backoff import Backoff
-from agent.uplink.request import Order, Said
+from agent.uplink.uplink_order import Order, Said
 
 log = get_logger(__name__)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from agent.domain.errors import DockwardenError
+from agent.domain.base_errors import DockwardenError
 from collector.web.app import PAGES, make_page
 from collector.web.login import MOST_FAILURES, hash_password, safe_next
 from collector.web.routing import Page
