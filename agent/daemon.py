@@ -57,6 +57,7 @@ log = get_logger(__name__)
 # of their own, so that no number of slow removals delays a judgement.
 WORKERS = 8
 LOOKERS = 4
+READY_SECONDS = 15.0  # how long the start waits for what the engine must meet when it starts
 FIRST_SECONDS = 2.0  # how long the start waits for the engine
 USUAL_ROOT = "/var/lib/docker"  # dockerd's default
 EXPORTER_SECONDS = 2.0  # how long the end waits for each remote sink
@@ -83,6 +84,8 @@ class Daemon:
         self._last_event_ns: int | None = None
         self._asleep = self.clock.asleep()
         self._told_at = 0.0
+        self._started_at = self.clock.monotonic()
+        self._ready = self._gate_heard = False
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
         self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
         self.loop = Loop(self._pool, urgent=self._lookers, handle=self._handle, tick=self._tick)
@@ -207,7 +210,6 @@ class Daemon:
         servers = self._serve()
         summary = f"dockwarden {__version__} started in {self.policy.mode} mode."
         self._emit(self.enforcer.services.finding_factory.notice("agent.started", summary))
-        self.systemd.ready(f"{self.policy.mode} mode")
         try:
             self.loop.run()
             self.systemd.stopping()
@@ -299,6 +301,7 @@ class Daemon:
             case HoldEnded():
                 self.enforcer.gate_handler.on_hold_ended(message)
             case GateState():
+                self._gate_heard = True
                 self.enforcer.gate_handler.on_gate_state(message)
             case Kept(findings):
                 self._unkept -= len(findings)
@@ -335,7 +338,17 @@ class Daemon:
         if self._last_event_ns is not None and self._unkept == 0 and self.enforcer.idle:
             self._bookmark.write(self._last_event_ns)
             self._last_event_ns = None
+        if not self._ready:
+            self._tell_ready()
         self._tell_systemd()
+
+    def _tell_ready(self) -> None:
+        """The start is over when gate and firewall stand or have said why not: systemd then starts
+        the engine, and what that restarts must meet them."""
+        settled = self._gate_heard and self.reconciler.looked_at("firewall")
+        if settled or self.clock.monotonic() - self._started_at > READY_SECONDS:
+            self._ready = True
+            self.systemd.ready(f"{self.policy.mode} mode")
 
     def _tell_systemd(self) -> None:
         """The loop came round: said half as often as systemd wants to hear it at most."""

@@ -113,7 +113,7 @@ def _write_new(
     descriptor = os.open(path, flags, stat.S_IRUSR | stat.S_IWUSR)
     try:
         _write_all(descriptor, data)
-        if owner:
+        if owner and owner != _owner(descriptor):  # a confined service may not even ask
             os.fchown(descriptor, *owner)
         os.fchmod(descriptor, mode)  # after the owner, whose change drops bits
         for name, value in attributes.items():
@@ -121,6 +121,11 @@ def _write_new(
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _owner(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_uid, status.st_gid
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -4,6 +4,11 @@
 # never below /usr.
 set -u
 lib=/usr/lib/@NAME@ cache=/var/cache/@NAME@
+user=@USER@
+if [ -n "$user" ] && [ "$(id -u)" -eq 0 ]; then
+  # What root makes here the service could not write.
+  exec /usr/sbin/runuser -u "$user" -- "$0" "$@"
+fi
 if [ "$(id -u)" -ne 0 ] && [ ! -w "$cache" ]; then
   cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/@NAME@
 fi

@@ -123,6 +123,14 @@ class Reconciler:
 
     # What is known.
 
+    def looked_at(self, name: str) -> bool:
+        """Whether the first look at a layer, with what it mended, is over; so for no such layer."""
+        state = self.states.get(name)
+        if state is None:
+            return True
+        known = state.stood or bool(state.error) or state.drift is not None
+        return known and not state.busy
+
     def status(self) -> Rows:
         """One row a layer."""
         return [

@@ -37,6 +37,10 @@ def lay_out(package: Package, common: Common, arch: str, work: Path) -> Path:
         shutil.rmtree(fetched)
     for name in package.code:
         shutil.copytree(TOP / name, library / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for place, source in package.files.items():
+        target = root / place.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
     _write_launcher(package, common, root / "usr/bin" / package.name)
     return root
 
@@ -98,7 +102,12 @@ def _may_replace(path: Path) -> bool:
 def _write_launcher(package: Package, common: Common, place: Path) -> None:
     text = (PACKAGING / "launcher.sh").read_text()
     newest_first = sorted(common.pythons, key=_numbers, reverse=True)
-    words = {"NAME": package.name, "ENTRY": package.entry, "PYTHONS": " ".join(newest_first)}
+    words = {
+        "NAME": package.name,
+        "ENTRY": package.entry,
+        "PYTHONS": " ".join(newest_first),
+        "USER": package.user,
+    }
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     place.parent.mkdir(parents=True)

@@ -26,7 +26,8 @@ class Common:
 @dataclass(frozen=True, slots=True)
 class Package:
     """One program: `lock` are its libraries, `code` our own Python packages, `entry` the module
-    whose `main` is run; `depends` by format."""
+    whose `main` is run; `depends` by format, `files` by the place where they are
+    installed; root runs it as `user`, if there is one."""
 
     name: str
     summary: str
@@ -35,6 +36,8 @@ class Package:
     code: tuple[str, ...]
     entry: str
     depends: dict[str, tuple[str, ...]]
+    files: dict[str, Path]
+    user: str
 
     @property
     def library(self) -> str:
@@ -51,8 +54,9 @@ def read(file: Path = PACKAGING / "packages.toml") -> tuple[Common, tuple[Packag
     packages = []
     for name, table in tree["packages"].items():
         own = {each: depends[each] + tuple(table.pop(f"{each}_depends")) for each in FORMATS}
+        files = {place: TOP / source for place, source in table.pop("files").items()}
         table |= {"lock": TOP / table["lock"], "code": tuple(table["code"])}
-        packages.append(Package(name=name, depends=own, **table))
+        packages.append(Package(name=name, depends=own, files=files, **table))
     return common, tuple(packages)
 
 

@@ -492,3 +492,12 @@ def test_an_agent_that_does_nothing_about_a_restore_is_named(
     monkeypatch.setattr("agent.control.control_api.RESTORE_SECONDS", 0.05)
     with looping() as loop, pytest.raises(DockwardenError, match="did not answer"):
         ControlApi(rig.status_view(), loop).for_root()["restore"]({})  # nobody runs the rig's jobs
+
+
+def test_a_layer_counts_as_looked_at_when_it_is_mended_or_has_said_why_not() -> None:
+    """The start of the service waits for this."""
+    rig = a_rig(FakeLayer("firewall"))
+    assert rig.reconciler.looked_at("firewall")
+    assert rig.reconciler.looked_at("no such layer")
+    waiting = Rig(trusted=listed(), layers=(FakeLayer("firewall"),))
+    assert not waiting.reconciler.looked_at("firewall")

@@ -43,7 +43,8 @@ def open_listener(
             fresh.unlink()
         listener.setblocking(False)
         listener.bind(str(fresh))
-        os.chown(fresh, -1, gid if gid is not None else -1)
+        if gid is not None and fresh.stat().st_gid != gid:  # a setgid folder has given it already
+            os.chown(fresh, -1, gid)
         fresh.chmod(mode)
         listener.listen(backlog)
         made = inode(fresh)

@@ -1,0 +1,43 @@
+"""The units as files: systemd takes them, and what they start is in the packages."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from builder.description import TOP, read
+
+UNITS = sorted(
+    path for path in (TOP / "systemd").iterdir() if path.suffix in {".service", ".slice", ".timer"}
+)
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
+    """`systemd-analyze verify`; that the programs are not installed here is no fault."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    for each in UNITS:
+        shutil.copy(each, tmp_path)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / unit.name],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    own = [line for line in done.stderr.splitlines() if unit.name in line]
+    assert not [line for line in own if "is not executable" not in line], own
+
+
+def test_every_unit_is_in_one_package_and_starts_what_is_in_it() -> None:
+    """Each file below systemd/ is installed exactly once."""
+    packed = [source for package in read()[1] for source in package.files.values()]
+    assert all(source.is_file() for source in packed)
+    files = [path for path in (TOP / "systemd").rglob("*") if path.is_file()]
+    assert sorted(path for path in packed if "systemd" in path.parts) == sorted(files)
+    for package in read()[1]:
+        for source in package.files.values():
+            started = re.findall(r"^ExecStart=(\S+)", source.read_text(), re.MULTILINE)
+            assert set(started) <= {f"/usr/bin/{package.name}"}, source
