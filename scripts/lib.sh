@@ -53,8 +53,8 @@ need_python() {
     "apt-get install python3 on Debian 12 or Ubuntu 24.04, or add a newer python3 to the PATH."
 }
 
-# Prints the packages of whatever is missing, one a line.
-missing_packages() {
+# Prints the packages that the lab needs and the machine lacks, one a line.
+missing_lab_packages() {
   local python
   python=$(find_python || true)
   [ -n "$python" ] || echo python3
@@ -65,13 +65,20 @@ missing_packages() {
   command -v modprobe >/dev/null || echo kmod
   [ -x /usr/sbin/nft ] || echo nftables
   /usr/bin/python3 -c "import nftables" 2>/dev/null || echo python3-nftables
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+  # Elsewhere than on Debian the apt sources name no Debian mirror; debootstrap knows one.
+  grep -qx 'ID=debian' /etc/os-release || [ -x /usr/sbin/debootstrap ] || echo debootstrap
+}
+
+# The same for all tests: a compiler for the probe, PostgreSQL and a browser for the collector.
+missing_test_packages() {
+  missing_lab_packages
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || echo postgresql
   command -v chromium >/dev/null || echo chromium
   command -v chromedriver >/dev/null || echo chromium-driver
   command -v gcc >/dev/null || echo gcc
   [ -e /usr/include/stdlib.h ] || echo libc6-dev
-  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
-  [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 }
 
 # Runs a command while a policy keeps packages from starting services; one already there is kept.
@@ -85,9 +92,8 @@ without_services() (
   "$@"
 )
 
-install_packages() {
-  local packages
-  mapfile -t packages < <(missing_packages)
+install_packages() { # PACKAGES
+  local packages=("$@")
   [ "${#packages[@]}" -gt 0 ] || return 0
   say "installing ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
@@ -98,19 +104,26 @@ install_packages() {
       "Read its message above; dpkg --configure -a may help."
 }
 
-# Makes .venv with this project and its test extra; does nothing while pyproject.toml is the same.
-prepare_venv() {
-  local python stamp
+# Makes .venv with this project and the packages of a lock file, by their hashes; does nothing when
+# it was made from the same files, or when it has the tests' packages, which are all there are.
+# pip is told to be quiet about places where it finds nothing (-qq); it still says what failed.
+prepare_venv() { # LOCK
+  local python lock=requirements/$1.txt known purelib
   python=$(find_python)
-  stamp=$("$python" -V; sha256sum pyproject.toml)
-  [ "$(cat .venv/prepared 2>/dev/null)" = "$stamp" ] && return 0
+  made_from() { "$python" -V; sha256sum "$1"; }
+  for known in "$lock" requirements/test.txt; do
+    [ "$(cat .venv/prepared 2>/dev/null)" != "$(made_from "$known")" ] || return 0
+  done
   say "making .venv with $("$python" -V), once; its packages come from the Python package index"
   "$python" -m venv --clear .venv ||
     fail "$python cannot make a virtual environment." "apt-get install python3-venv"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' ||
+  .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock" ||
     fail "pip could not install the project's dependencies." \
       "Check the network to the Python package index; pip's own message is above."
-  printf '%s\n' "$stamp" >.venv/prepared
+  # The project itself is only linked: nothing is built, so nothing is fetched.
+  purelib=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  printf '%s\n' "$PWD" >"$purelib/dockwarden.pth"
+  made_from "$lock" >.venv/prepared
 }
 
 # Fetches engines once; one that cannot run here is named, and its tests will say so too.
@@ -136,12 +149,25 @@ fetch_promtool() {
 }
 
 # Brings a bare machine to where the lab can run.
-prepare() {
+prepare_machine() { # PACKAGES
   need_root
   need_debian
   need_cgroup
-  install_packages
+  install_packages "$@"
   need_python
-  prepare_venv
+}
+
+prepare_demo() {
+  local packages
+  mapfile -t packages < <(missing_lab_packages)
+  prepare_machine "${packages[@]}"
+  prepare_venv registrar
+}
+
+prepare_tests() {
+  local packages
+  mapfile -t packages < <(missing_test_packages)
+  prepare_machine "${packages[@]}"
+  prepare_venv test
   fetch_promtool
 }

@@ -13,7 +13,9 @@ from agent.adapters.bookmark_file import BookmarkFile
 from tests.fakes.killing import RUNS, killed
 
 numbers = st.integers(0, (1 << 64) - 1)
-reusing = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+reusing = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def _killed_writers(directory: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from agent.adapters.engine_config import EngineConfigLayer
 from agent.adapters.engine_config.dockerd_process import flag_value
@@ -175,7 +175,6 @@ def test_a_restored_engine_that_was_started_under_lockdown(tmp_path: Path) -> No
     assert (bench.engine.mirrors, bench.file.read_bytes()) == ((), b"{}")
 
 
-@settings(deadline=None)
 @given(data=daemon_json())
 def test_restore_undoes_apply_byte_for_byte(data: bytes) -> None:
     with quick_directory() as directory:

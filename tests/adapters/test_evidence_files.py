@@ -28,7 +28,10 @@ def test_evidence_is_kept_for_root_only(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o7777 == 0o700
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
+)
 @given(tree=trees)
 def test_whatever_the_engine_says_is_kept_as_json(tmp_path: Path, tree: object) -> None:
     path = Path(_store(tmp_path).keep("id", {"it": tree}))

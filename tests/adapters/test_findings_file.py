@@ -88,7 +88,10 @@ def test_a_killed_agent_loses_nothing_acknowledged(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", __name__, str(tmp_path)], check=True, timeout=300)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=50,
+)
 @given(batch=st.lists(findings, max_size=4))
 def test_any_findings_come_back_as_their_records(tmp_path: Path, batch: list[Finding]) -> None:
     path = tmp_path / "any.jsonl"

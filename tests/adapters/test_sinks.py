@@ -94,7 +94,7 @@ def test_otlp_is_what_the_protocols_own_library_reads(receiver: Receiver) -> Non
     assert attributes["dockwarden.list_sequence"] == 41
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(finding=findings)
 def test_otlp_carries_any_finding(finding: Finding) -> None:
     told = wire.ExportLogsServiceRequest.FromString(otlp.request([finding]))
@@ -110,7 +110,7 @@ def test_otlp_counts_what_a_partial_success_rejects(receiver: Receiver) -> None:
     assert otlp.Otlp(sink_http.Web(receiver.url)).send([a_finding(1), a_finding(2)]) == 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(finding=findings)
 def test_ocsf_keeps_to_the_released_schema(finding: Finding) -> None:
     event = as_ocsf(finding)

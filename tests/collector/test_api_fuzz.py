@@ -22,7 +22,6 @@ from tests.collector.station import Host, Station, station
 EXAMPLES = 60
 quick = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
     database=None,

@@ -132,8 +132,8 @@ def test_watched_paths_are_absolute(publisher: Publisher) -> None:
 
 @settings(
     max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one publisher serves them all
+    # one publisher serves them all
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(chains(), images)
 def test_every_image_is_judged_as_by_the_list_in_memory(

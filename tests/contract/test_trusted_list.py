@@ -189,8 +189,8 @@ emergency_denies = st.builds(
 
 @settings(
     max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one folder serves them all
+    # one folder serves them all
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(worlds(), images, exemptions, st.booleans(), days_off)
 def test_every_verdict_is_that_of_the_plain_model(
@@ -220,7 +220,7 @@ def without_ended_denies(levels: tuple[Level, ...], moment: datetime) -> tuple[L
     return tuple(kept)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(worlds(), images)
 def test_the_index_tells_what_memory_tells(
     tmp_path_factory: pytest.TempPathFactory, levels: tuple[Level, ...], of: ImageIdentity

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.control.circuit_breaker import CircuitBreakerLimits
@@ -182,7 +182,7 @@ def check(play: Play) -> None:
             assert rig.about(name), f"{name} ran and nobody was told"
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(steps(*LIFE, *DELIVERIES), st.booleans(), st.booleans())
 def test_any_order_of_messages(script: list[Step], working: bool, keep: bool) -> None:
     policy = {"keep_refused": keep, "keep_killed": keep}
@@ -198,7 +198,7 @@ def test_any_order_of_messages(script: list[Step], working: bool, keep: bool) ->
             assert told <= play.attempts[name] + 1
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(steps("create", "start", "run", "exit", *DELIVERIES), st.booleans(), st.booleans())
 def test_one_finding_for_each_that_was_refused_or_ended(
     script: list[Step], working: bool, keep: bool
@@ -219,7 +219,7 @@ def test_one_finding_for_each_that_was_refused_or_ended(
             assert found[0][1] and found[0][1].ran_ms != 0.0
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(steps(*LIFE, *TROUBLE, *DELIVERIES), st.booleans())
 def test_any_trouble_at_any_time(script: list[Step], working: bool) -> None:
     limits = CircuitBreakerLimits(1000, 60.0, 1.0)  # no matter how many ran during a gap
@@ -232,7 +232,7 @@ def test_any_trouble_at_any_time(script: list[Step], working: bool) -> None:
     assert all(tracked.decision for tracked in rig.enforcer.table.entries.values())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps(*LIFE, *TROUBLE, *DELIVERIES))
 def test_observe_mode_leaves_the_host_as_it_is_without_an_agent(script: list[Step]) -> None:
     """The same people do the same on a host with the agent and on one without."""

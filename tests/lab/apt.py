@@ -1,7 +1,7 @@
 """Debian packages of any suite, downloaded and unpacked aside; nothing is installed here.
 
-The apt state is private: own sources, own lists, own archives, an empty dpkg status. The
-machine's own sources and installed packages are neither read nor changed. A mirror that lags, or
+The apt state is private: own sources, own lists, own archives, an empty dpkg status. The mirror
+is the one of the machine's own sources; nothing of the machine is changed. A mirror that lags, or
 a snapshot, is good enough for a lab; signatures are checked all the same.
 """
 
@@ -13,9 +13,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.lab.apt_sources import SUITES, debian_mirror
 from tests.lab.errors import LabError
 
-SUITES = ("bookworm", "trixie", "forky", "sid")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LISTS_LIVE_S = 24 * 3600.0
 
@@ -46,7 +46,7 @@ class PrivateApt:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._mirror = os.environ.get("DOCKWARDEN_LAB_MIRROR", "http://deb.debian.org/debian")
+        self._mirror = debian_mirror()
 
     def update(self, *, force: bool = False) -> None:
         """Fetch the package lists unless those at hand are younger than a day."""

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from tests.lab import demo_kept, leftovers
+from tests.lab.apt_sources import debian_mirror
 from tests.lab.catalogue import CATALOGUE
 from tests.lab.demo_story import STEPS, Story
 from tests.lab.errors import LabError
@@ -115,7 +116,7 @@ def _announce_downloads(stage: Stage, engine: str) -> None:
     cache = cache_directory()
     wanted = [cache / "engines" / engine / "engine.json", *(cache / "tools" / t for t in TOOLS)]
     if not all(path.exists() for path in wanted):
-        mirror = os.environ.get("DOCKWARDEN_LAB_MIRROR", "http://deb.debian.org/debian")
+        mirror = debian_mirror()
         stage.say(f"Downloading from {mirror}, once, to {cache}: {DOWNLOADS}, busybox, a registry.")
         stage.say("They are unpacked there and not installed.")
 

@@ -217,8 +217,8 @@ steps = st.lists(
 
 @settings(
     max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each run has its own folder
+    # each run has its own folder
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps)
 def test_a_host_that_follows_now_and_then_has_what_was_published(
