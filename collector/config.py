@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.domain.toml_fault import toml_fault
+from agent.domain.value_faults import value_fault
 from agent.errors import ConfigInvalid
 
 DEFAULT_FILE = Path("/etc/dockwarden/collector.toml")
@@ -111,13 +113,16 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Config:
 
 def _read(path: Path, *, needed: bool) -> tuple[dict[str, Any], list[str]]:
     try:
-        return tomllib.loads(path.read_text("utf-8")), []
+        text = path.read_text("utf-8")
+        return tomllib.loads(text), []
     except FileNotFoundError:
         return {}, [f"{path}: there is no such file"] if needed else []
     except OSError as error:
         return {}, [f"{path}: {error.strerror}"]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return {}, [f"{path}: is no TOML: {error}"]
+    except UnicodeDecodeError as error:
+        return {}, [f"{path}: is no TOML: byte {error.start} is not UTF-8"]
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
+        return {}, [f"{path}: is no TOML at {toml_fault(text)}: {error}"]
 
 
 def _add_environment(
@@ -156,8 +161,7 @@ def _words(
         if "secret" in spot.lower() or key == ("database", "url")
         else (f" = {str(detail['input'])[:60]!r}")
     )
-    message = detail["msg"]
-    return f"{spot}{shown}: {message[:1].lower()}{message[1:]}"
+    return f"{spot}{shown}: {value_fault(detail['type'], detail.get('ctx') or {})}"
 
 
 def _together(config: Config) -> list[str]:

@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from agent.domain.toml_fault import toml_fault
+
 DEFAULT_FILE = Path("/etc/dockwarden/agent.toml")
 LARGEST = 1 << 20  # bytes
 
@@ -30,16 +32,17 @@ def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     try:
         problems += _trust(path) + _trust(path.parent)
-        return tomllib.loads(read_bytes(path).decode()), problems
+        text = read_bytes(path).decode()
+        return tomllib.loads(text), problems
     except UnicodeDecodeError as error:
         problem = f"byte {error.start} is no UTF-8; save the file as UTF-8"
     except OSError as error:
         why = error.strerror or str(error)
         problem = f"cannot be read: {why}; run as root, or correct the file's mode"
     except ValueError as error:  # TOMLDecodeError, and integers too long to be read
-        problem = f"not valid TOML: {error}; correct the syntax there"
+        problem = f"not valid TOML at {toml_fault(text)} ({error}); correct the syntax there"
     except RecursionError:
-        problem = "not valid TOML: nested too deeply; correct the brackets"
+        problem = f"not valid TOML at {toml_fault(text)}: nested too deeply; correct the brackets"
     return {}, [*problems, f"{path}: {problem}"]
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
@@ -17,6 +17,7 @@ from agent.domain.verdict import EnforcementPoint
 
 # sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)); `.new` is added to replace it.
 LONGEST_SOCKET_PATH = 103
+WRONG: Final = "dockwarden"  # the type of an error whose words are ours
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _WORD = r"[a-z0-9]+(?:[_-][a-z0-9]+)*"
@@ -27,7 +28,7 @@ _SERVICE = re.compile(
 
 
 def _wrong(problem: str) -> PydanticCustomError:
-    return PydanticCustomError("dockwarden", "{problem}", {"problem": problem})
+    return PydanticCustomError(WRONG, "{problem}", {"problem": problem})
 
 
 def _absolute(text: str) -> str:

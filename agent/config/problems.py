@@ -1,14 +1,17 @@
 """Words for what is wrong in a layer: place, table, key, value, what to write instead."""
 
 import difflib
-from typing import Any
+from enum import Enum
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from agent.config.grammar import WRONG
 from agent.config.layers import KeyPath, Layer, Source
 from agent.config.model import Tables, known_keys, table_type
+from agent.domain.value_faults import value_fault
 
 _ALWAYS = {
     ("enforcement", "actions", "approved"): "approved images are always allowed; remove the key"
@@ -51,19 +54,26 @@ def wrong_value(layer: Layer, detail: ErrorDetails) -> str:
         return f"{where} is missing{write}"
     value = shown(detail["input"], hide=layer.source is Source.CREDENTIAL)
     item = f" (item {index + 1})" if index is not None else ""
-    problem = detail["msg"]
-    if detail["type"] in ("enum", "literal_error"):
-        problem = "is none of the known words"
-        write += _nearest_word(detail["input"], (detail.get("ctx") or {}).get("expected", ""))
-    elif detail["type"] == "too_short":
-        problem = "is empty"
-    elif detail["type"] != "dockwarden":
-        problem = problem[:1].lower() + problem[1:]
+    context = detail.get("ctx") or {}
+    if detail["type"] == WRONG:
+        problem = context["problem"]
+    else:
+        problem = value_fault(detail["type"], context)
+    if info is not None and detail["type"] in ("enum", "literal_error"):
+        write += _nearest_word(detail["input"], _words(info.annotation))
     return f"{where} = {value}{item}: {problem}{write}"
 
 
-def _nearest_word(value: Any, expected: str) -> str:
-    words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+def _words(annotation: Any) -> list[str]:
+    """The words that a value of this type, or an item of it, may be."""
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return [str(member.value) for member in annotation]
+    if isinstance(annotation, str):
+        return [annotation]
+    return [word for part in get_args(annotation) for word in _words(part)]
+
+
+def _nearest_word(value: Any, words: list[str]) -> str:
     close = difflib.get_close_matches(value, words, n=1) if isinstance(value, str) else []
     return f'; did you mean "{close[0]}"?' if close else ""
 

@@ -12,6 +12,7 @@ from agent.domain import json_edit
 from agent.domain.base_errors import InvalidFile
 from agent.domain.json_scan import decoded
 from agent.domain.merge import Block, Edit, Keys, Whole, taken_back
+from agent.domain.toml_fault import toml_fault
 
 DOCKER = ("transports", "docker")
 HUB = "docker.io"
@@ -94,12 +95,12 @@ def buildkit_block(current: bytes | None, mirror: str, ca_file: str = "") -> Blo
 def _toml(text: str) -> dict[str, Any]:
     import tomllib  # only hosts with BuildKit's daemon need it
 
+    plain = text.replace("\r\n", "\n")
     try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidFile(f"no TOML: {error}", hint="mend the file by hand") from error
-    except RecursionError as error:
-        raise InvalidFile("no TOML: nested too deep", hint="mend the file by hand") from error
+        return tomllib.loads(plain)
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
+        problem = f"no TOML at {toml_fault(plain)}: {error}"
+        raise InvalidFile(problem, hint="mend the file by hand") from error
 
 
 def _plain(mirror: str) -> bool:

@@ -13,7 +13,15 @@ from agent.domain.hash_chain import link
 from collector.ingest.finding import read_finding
 from collector.ingest.heartbeat import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory
-from collector.ingest.words import Hash, Sequence, Time, Uuid7, believable, microseconds
+from collector.ingest.words import (
+    Hash,
+    Sequence,
+    Time,
+    Uuid7,
+    believable,
+    microseconds,
+    what_is_wrong,
+)
 from collector.records import Batch, Body, Record, Type
 
 MOST_EVENTS = 500
@@ -68,6 +76,10 @@ class Unreadable(Exception):
         self.faults = faults
 
 
+class TooLong(ValueError):
+    """The data of an event has more bytes than are kept."""
+
+
 class TooMany(Unreadable):
     """More events than a batch may hold."""
 
@@ -109,7 +121,7 @@ def decode(body: bytes, *, host_id: str, received_at: int) -> Batch:
 def _record(event: Event, received_at: int) -> Record:
     data = bytes(event.data)
     if len(data) > LONGEST_DATA:
-        raise ValueError(f"data has {len(data)} bytes; {LONGEST_DATA} is the most")
+        raise TooLong(f"data has {len(data)} bytes; {LONGEST_DATA} is the most")
     text = data.decode()
     sequence = int(event.sequence)
     kind = _TYPES[event.type]
@@ -180,4 +192,7 @@ def _id_of(raw: Raw) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return (str(error) or type(error).__name__)[:_LONGEST_REASON]
+    """Our sentence; the decoder's own words are a detail behind it, which its releases change."""
+    if isinstance(error, TooLong):
+        return str(error)
+    return f"{what_is_wrong(error)} ({str(error) or type(error).__name__})"[:_LONGEST_REASON]

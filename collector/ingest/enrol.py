@@ -12,7 +12,7 @@ from collector import clock
 from collector.errors import StoreUnavailable
 from collector.ingest.openapi import ENROL
 from collector.ingest.route import Answer, read_body, refused
-from collector.ingest.words import fit
+from collector.ingest.words import fit, what_is_wrong
 from collector.store.desk import EnrolmentDesk, Person
 
 LONGEST = 16 * 1024  # bytes
@@ -44,7 +44,9 @@ def enrol_route(desk: EnrolmentDesk) -> APIRouter:
         except ClientDisconnect:
             return refused(400, "the connection ended within the body")
         except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError) as error:
-            return refused(400, f"the body is no enrolment: {str(error)[:200]}")
+            return refused(
+                400, f"the body is no enrolment: {what_is_wrong(error)} ({str(error)[:200]})"
+            )
         by = Person("host " + fit(wish.hostname), request.client.host if request.client else "")
         try:
             enrolled = await asyncio.to_thread(

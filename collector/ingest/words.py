@@ -6,6 +6,7 @@ Patterns end in \\Z: msgspec searches, and `$` would let a final line feed pass.
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from collector.times import DAY_US, SECOND_US, us
@@ -42,3 +43,16 @@ def microseconds(time: str) -> int:
 def believable(at: int, received_at: int) -> int:
     """`at` unless the host's clock is five minutes ahead, or years behind: then when it came."""
     return at if _OLDEST_US < at <= received_at + _AHEAD_US else received_at
+
+
+def what_is_wrong(error: BaseException) -> str:
+    """Our words for what reading somebody's JSON raised; the reader's differ between releases."""
+    match error:
+        case msgspec.ValidationError():
+            return "it is not as its schema has it"
+        case msgspec.DecodeError() | UnicodeError():
+            return "it is no JSON in UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:
+            return "it holds a value that cannot be"

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from agent.domain.toml_fault import toml_fault
 from registrar.errors import WorkspaceInvalid
 
 FORMAT: Final = 1
@@ -117,14 +118,19 @@ def _scope_rule(at: str, table: Any) -> ScopeRule:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text)
     except FileNotFoundError as error:
         raise WorkspaceInvalid(
             f"{path}: there is no such file",
             hint="run this in a workspace that `dockwarden-registrar init` made, or name it by -C",
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _wrong(str(path), f"no TOML: {error}", "correct that place") from error
+    except UnicodeDecodeError as error:
+        fix = "save the file as UTF-8"
+        raise _wrong(str(path), f"byte {error.start} is not UTF-8", fix) from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
+        problem = f"no TOML at {toml_fault(text)}: {error}"
+        raise _wrong(str(path), problem, "correct that place") from error
 
 
 def _known(at: str, table: Mapping[str, Any], names: Sequence[str]) -> None:

@@ -63,14 +63,24 @@ def test_every_error_at_once(tmp_path: Path) -> None:
         load(path, environment)
     problems = "\n".join(caught.value.problems)
     for expected in (
-        "[server] workers = '0'",
-        "[server] listen = 'nowhere'",
+        "[server] workers = '0': is less than 1",
+        "[server] listen = 'nowhere': does not have the form it needs",
         "[retention] events: there is no such key",
-        "DOCKWARDEN_COLLECTOR_LIMITS_BURST = 'few'",
+        "DOCKWARDEN_COLLECTOR_LIMITS_BURST = 'few': is no number",
         "DOCKWARDEN_COLLECTOR_X: there is no such key",
     ):
         assert expected in problems
     assert "word" not in problems
+
+
+def test_broken_toml_is_placed(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text("[server]\nworkers = \n[page]\n")
+    with pytest.raises(ConfigInvalid, match=r"is no TOML at line 2: "):
+        load(path, {})
+    path.write_bytes(b"\xff")
+    with pytest.raises(ConfigInvalid, match="byte 0 is not UTF-8"):
+        load(path, {})
 
 
 def test_keys_that_need_each_other(tmp_path: Path) -> None:

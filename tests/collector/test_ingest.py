@@ -127,7 +127,9 @@ def test_an_unfit_event_is_named_and_nothing_kept(here: Station, change: dict[st
     batch[1] |= change
     answer = here.send(host, batch)
     assert answer.status_code == 400
-    assert [fault["index"] for fault in answer.json()["events"]] == [1]
+    (fault,) = answer.json()["events"]
+    assert fault["index"] == 1
+    assert fault["reason"].startswith(("it is not as its schema has it", "data has 7", "it holds"))
     assert kept(here.database) == []
 
 
@@ -135,7 +137,9 @@ def test_an_unfit_event_is_named_and_nothing_kept(here: Station, change: dict[st
     b"", b"{}", b"[1]", b"[" * 100_000, b'[{"id": "\\ud800"}]', b"\xff\xfe", b"null", b"[{}]",
 ])  # fmt: skip
 def test_what_is_no_batch_is_refused(here: Station, content: bytes) -> None:
-    assert here.post(here.enrol(), content).status_code == 400
+    answer = here.post(here.enrol(), content)
+    assert answer.status_code == 400
+    assert any(words in answer.text for words in ("it is no", "nested too deeply"))
 
 
 def test_limits(here: Station) -> None:

@@ -77,12 +77,12 @@ def test_buildkit_gets_tables_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("debug = ", "no TOML"),
+        ("debug = ", "no TOML at line 1: "),
         ('[registry."docker.io"]\nmirrors = ["x"]\n', "a table of its own for docker.io"),
         ('registry = {"docker.io" = {}}\n', "a table of its own"),
         ("registry = 3\n", "a table of its own"),
         ("registry = {}\n", "no TOML"),
-        ("a = " + "[" * 5000, "no TOML"),
+        ("a = " + "[" * 5000, "no TOML at line 1: "),
     ],
 )
 def test_a_buildkit_file_that_cannot_be_merged_is_refused(text: str, words: str) -> None:

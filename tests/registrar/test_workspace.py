@@ -125,6 +125,13 @@ def test_an_unknown_scope_is_told_with_the_known_ones(workspace: Workspace) -> N
     assert "acme.pay" in caught.value.hint
 
 
+def test_a_broken_file_is_placed(workspace: Workspace) -> None:
+    path = workspace.path / "registrar.toml"
+    path.write_text("format = 1\nformat = 1\n")
+    with pytest.raises(WorkspaceInvalid, match=r"registrar\.toml: no TOML at line 2: "):
+        Workspace.open(workspace.path)
+
+
 def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceInvalid, match=r"registrar\.toml"):
         Workspace.open(tmp_path)
