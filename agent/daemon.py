@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent import __version__, exporter_wiring, list_wiring, wiring
 from agent.adapters.bookmark_file import BookmarkFile
+from agent.adapters.config_reader import config_reader
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.docker_engine import DockerEngine, DockerEvents
 from agent.adapters.file_watch import FileWatcher
@@ -36,6 +37,7 @@ from agent.control.loop import Loop
 from agent.control.metrics_publisher import Measurer
 from agent.control.metrics_text import Snapshot, exposition
 from agent.control.recorder import Kept
+from agent.control.reload import Reloader
 from agent.control.rescan import Rescanner
 from agent.control.status_view import Memory, StatusView
 from agent.domain.base_errors import DockwardenError
@@ -70,7 +72,8 @@ SUSPENDED_SECONDS = 5.0  # a jump between the clocks that means: the machine sle
 class Daemon:
     """One running agent; `run` returns the process's exit code."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
+        """`read` reads the configuration anew, for a reload; see `Reloader`."""
         self.config = config
         use(level=Level[config.agent.log_level.name])
         self.clock = SystemClock()
@@ -139,6 +142,14 @@ class Daemon:
         self.reconciler = wiring.reconciler(config, self.lockdown, self.enforcer)
         self.egress_denials = EgressDenials(self.clock, finding_factory, self._emit)
         self.foreign_engines = wiring.foreign_engines(config, services)
+        self.reloader = Reloader(
+            config,
+            read=read or (lambda: config),
+            adopt=self._adopt,
+            work=self.loop,
+            notice=finding_factory.notice,
+            emit=self._emit,
+        )
         self.measurer = Measurer(
             exporter_wiring.publishers(config),
             self._measure,
@@ -190,6 +201,7 @@ class Daemon:
         """Run until SIGTERM or SIGINT; raises what a thread died of."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.loop.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.loop.call(self.reloader.reload))
         gate = self.enforcer.services.gate
         self.recorder.start()
         if self.reports is not None:
@@ -240,6 +252,10 @@ class Daemon:
         else:
             self.syncer.sync()
 
+    def _adopt(self, config: Config) -> None:
+        wiring.adopt(config, self.enforcer, self.rescanner, self.reconciler)
+        self.systemd.status(f"{self.policy.mode} mode")
+
     def _look_at(self, name: str) -> Callable[[str], None]:
         return lambda _path: self.loop.call(lambda: self.reconciler.check([name]))
 
@@ -264,6 +280,7 @@ class Daemon:
             self.break_glass,
             self.reports,
             exporters=self.exporters,
+            reloader=self.reloader,
         )
 
     def _serve(self) -> list[ControlServer]:
@@ -394,9 +411,13 @@ def main() -> int:
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     parser = argparse.ArgumentParser(prog="dockwarden-daemon")
+    parser.add_argument("--config", default="", help="what a reload reads")
+    parser.add_argument("--mode", default="", help="the mode that was given by hand")
     parser.add_argument("--config-fd", type=int, required=True)
+    given = parser.parse_args()
     try:
-        return Daemon(from_descriptor(parser.parse_args().config_fd)).run()
+        read = config_reader(given.config, given.mode)
+        return Daemon(from_descriptor(given.config_fd), read).run()
     except DockwardenError as error:
         log.critical("agent.failed", error=str(error))
         return 1

@@ -24,11 +24,13 @@ from agent.control.loop import Loop
 from agent.control.policy import Policy
 from agent.control.reconcile import Reconciler
 from agent.control.recorder import Kept, Recorder
+from agent.control.rescan import Rescanner
 from agent.control.spooling import AllSinks
 from agent.domain.finding import Finding
-from agent.domain.verdict import EnforcementPoint, Mode
+from agent.domain.verdict import Mode
 from agent.lockdown_wiring import Lockdown
-from agent.ports import Engine, FindingSink, GateDecision
+from agent.log import Level, use
+from agent.ports import Engine, FindingSink, GateDecision, GateOrders
 
 KEEP_FILES = 5  # rotated violation files
 EVIDENCE_FILES = 10_000
@@ -54,10 +56,24 @@ def policy(config: Config) -> Policy:
     )
 
 
+def gate_orders(config: Config) -> GateOrders:
+    """What the gate is told, at its start and again when the configuration is reloaded."""
+    return GateOrders(
+        freeze=policy(config).freezes,
+        hold_seconds=config.gate.hold_seconds,
+        on_timeout=GateDecision(config.gate.on_timeout),
+        build_steps=config.enforcement.build_steps,
+    )
+
+
 def circuit_breaker(config: Config) -> CircuitBreaker:
     """The circuit breaker."""
+    return CircuitBreaker(_limits(config))
+
+
+def _limits(config: Config) -> CircuitBreakerLimits:
     limits = config.circuit_breaker
-    return CircuitBreaker(CircuitBreakerLimits(limits.kills, limits.seconds, limits.share))
+    return CircuitBreakerLimits(limits.kills, limits.seconds, limits.share)
 
 
 def recorder(
@@ -96,16 +112,16 @@ def services(
     """Everything the enforcement loop acts through; the gate is not started yet."""
     clock = SystemClock()
     processes = CgroupProcesses(cgroup_version, roots=config.gate.roots)
-    enforcing = config.agent.mode is Mode.ENFORCE
+    orders = gate_orders(config)
     gate = CgroupGate(
         loop.post,
         roots=config.gate.roots,
-        freeze=enforcing and EnforcementPoint.GATE in config.enforcement.enforcement_points,
-        hold_seconds=config.gate.hold_seconds,
-        on_timeout=GateDecision(config.gate.on_timeout),
+        freeze=orders.freeze,
+        hold_seconds=orders.hold_seconds,
+        on_timeout=orders.on_timeout,
         engine_root=engine_root,
         cgroup_version=cgroup_version,
-        build_steps=config.enforcement.build_steps,
+        build_steps=orders.build_steps,
     )
     evidence = EvidenceFiles(
         Path(config.agent.state_dir, "evidence"),
@@ -142,3 +158,19 @@ def foreign_engines(config: Config, parts: Services) -> ForeignEngines:
         finding_factory=parts.finding_factory,
         emit=parts.emit,
     )
+
+
+def adopt(config: Config, enforcer: Enforcer, rescanner: Rescanner, reconciler: Reconciler) -> None:
+    """Put in force what `agent.control.reload.live` lets change; on the loop's thread.
+
+    The gate is told before anything is judged by the new settings, so what starts meanwhile is
+    held wherever the old or the new ones hold it.
+    """
+    use(level=Level[config.agent.log_level.name])
+    enforcer.services.gate.configure(gate_orders(config))
+    enforcer.policy.adopt(policy(config))
+    enforcer.services.actions.allow_derived = config.allow_derived
+    enforcer.circuit_breaker.limits = _limits(config)
+    rescanner.evaluate_known()
+    rescanner.rescan("configuration reloaded")  # derived images are known by their layers only
+    reconciler.mends(config.agent.mode is Mode.ENFORCE)

@@ -10,15 +10,16 @@ from agent.config.config_values import Config
 from agent.config.handover import to_descriptor
 
 
-def become_daemon(config: Config) -> NoReturn:
-    """`exec` the daemon with the configuration on an inherited descriptor."""
+def become_daemon(config: Config, *, file: Path | None = None, mode: str = "") -> NoReturn:
+    """`exec` the daemon with the configuration on an inherited descriptor; `file` and `mode` are
+    what it reads by when it is told to reload."""
     sys.stdout.flush()
     sys.stderr.flush()
-    arguments = daemon_arguments(to_descriptor(config))
+    arguments = daemon_arguments(to_descriptor(config), str(file.absolute()) if file else "", mode)
     os.execve(sys.executable, arguments, daemon_environment())
 
 
-def daemon_arguments(descriptor: int) -> list[str]:
+def daemon_arguments(descriptor: int, file: str = "", mode: str = "") -> list[str]:
     """The interpreter as it runs now, and the daemon's module.
 
     `-P` keeps the current folder, which anybody may have chosen, off the import path.
@@ -28,7 +29,9 @@ def daemon_arguments(descriptor: int) -> list[str]:
         flags.append("-S")
     if sys.pycache_prefix:
         flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
-    return [sys.executable, *flags, "-m", "agent.daemon", "--config-fd", str(descriptor)]
+    to_read = [f"--config={file}"] * bool(file) + [f"--mode={mode}"] * bool(mode)
+    daemon = ["-m", "agent.daemon", *to_read, "--config-fd", str(descriptor)]
+    return [sys.executable, *flags, *daemon]
 
 
 def daemon_environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ from agent.domain.base_errors import DockwardenError
 # Name on the command line: module that holds a command of the same name (with _ for -).
 _COMMANDS = {
     "run": "agent.cli.run",
+    "reload": "agent.cli.reload",
     "status": "agent.cli.status",
     "ps": "agent.cli.ps",
     "check": "agent.cli.check",

@@ -36,4 +36,4 @@ def run(mode: str | None, config_file: Path | None) -> None:
             "the agent must run as root: it freezes and ends other users' containers",
             hint="sudo dockwarden run",
         )
-    become_daemon(loaded.config)
+    become_daemon(loaded.config, file=config_file, mode=mode or "")

@@ -60,6 +60,7 @@ def _facts(answer: StatusFields) -> list[tuple[str, str]]:
         ("", cell(error) if (error := section(answer, "allowlist").get("error")) else ""),
         ("", _freshness(section(answer, "allowlist"))),
         ("", _last_sync(section(answer, "allowlist"))),
+        ("configuration", _configuration(section(answer, "configuration"))),
         ("gate", _gate(section(answer, "gate"))),
         ("circuit breaker", _circuit_breaker(section(answer, "circuit_breaker"))),
         ("break-glass", _break_glass(section(answer, "break_glass"))),
@@ -115,6 +116,13 @@ def _break_glass(break_glass: StatusFields) -> str:
         f" by {cell(break_glass.get('issued_by'))}:"
         f" {cell(break_glass.get('reason'))}; nothing is killed, stopped or paused"
     )
+
+
+def _configuration(configuration: StatusFields) -> str:
+    if configuration.get("error"):
+        return "the changed files are refused, see degraded; the old configuration is in force"
+    waiting = configuration.get("needs_restart") or []
+    return f"changed but needs a restart: {', '.join(map(cell, waiting))}" if waiting else ""
 
 
 def _gate(gate: StatusFields) -> str:

@@ -26,7 +26,7 @@ class CircuitBreaker:
     """Says whether further disruptive kills may happen; stays on until released."""
 
     def __init__(self, limits: CircuitBreakerLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._recent: dict[str, float] = {}
         self.opened_at: float | None = None
         self.refused_at = 0  # kills within the window, those that were refused included
@@ -48,12 +48,12 @@ class CircuitBreaker:
             return False
         if now < self._vouched_until:
             return True
-        window = now - self._limits.seconds
+        window = now - self.limits.seconds
         self._recent = {victim: when for victim, when in self._recent.items() if when > window}
         total = len(self._recent.keys() | set(victims))
         # What was ended within the window was running before.
         share = total / max(running + len(self._recent), 1)
-        if total > self._limits.kills or (total >= SHARE_FLOOR and share > self._limits.share):
+        if total > self.limits.kills or (total >= SHARE_FLOOR and share > self.limits.share):
             self.opened_at = now
             self.refused_at = total
             return False
@@ -71,4 +71,4 @@ class CircuitBreaker:
         """A person looked and wants it done: what is judged within `seconds` of `now` may be
         ended, however much it is. Until a new list arrives, which is that person's no more."""
         self.reset()
-        self._vouched_until = now + self._limits.seconds
+        self._vouched_until = now + self.limits.seconds

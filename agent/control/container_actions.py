@@ -27,9 +27,10 @@ class ActionResult:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ContainerActions:
-    """The jobs: look a container up, refuse it before it runs, or end it."""
+    """The jobs: look a container up, refuse it before it runs, or end it. `allow_derived` may
+    change at any time."""
 
     engine: Engine
     processes: Processes

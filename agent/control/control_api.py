@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from agent.control.break_glass import BreakGlass
 from agent.control.loop import Loop
+from agent.control.reload import Reloaded
 from agent.control.status_view import StatusView
 from agent.domain.base_errors import DockwardenError
 
 ASK_SECONDS = 5.0  # how long a question waits for the loop
 TOKEN_SECONDS = 30.0  # a helper verifies it
+RELOAD_SECONDS = 65.0  # another process reads the files
 RESTORE_SECONDS = 50.0  # an engine's reload has to be seen, too
 
 T = TypeVar("T")
@@ -37,6 +40,7 @@ class ControlApi:
             "ps": lambda _: self._ask(status_view.ps),
             "rescan": lambda _: self._ask(lambda: status_view.rescanner.rescan("asked for")),
             "restore": lambda _: self._restore(),
+            "reload": lambda _: self._reload(),
             "reset-circuit-breaker": lambda _: self._ask(self._reset_circuit_breaker),
             "sync": lambda _: self._ask(self._sync),
             "sync-outcome": lambda given: self._ask(lambda: self._outcome(given)),
@@ -98,6 +102,14 @@ class ControlApi:
         self._loop.call(lambda: self._status_view.reconciler.restore(answer.set_result))
         return _awaited(answer, RESTORE_SECONDS)
 
+    def _reload(self) -> dict[str, Any]:
+        reloader = self._status_view.reloader
+        if reloader is None:
+            raise DockwardenError("this agent cannot reload", hint="restart it")
+        answer: Future[dict[str, Any]] = Future()
+        self._loop.call(lambda: reloader.reload(lambda outcome: _settle(answer, outcome)))
+        return _awaited(answer, RELOAD_SECONDS)
+
     def _ask(self, question: Callable[[], T]) -> T:
         answer: Future[T] = Future()
 
@@ -109,6 +121,13 @@ class ControlApi:
 
         self._loop.call(run)
         return _awaited(answer, ASK_SECONDS)
+
+
+def _settle(answer: "Future[dict[str, Any]]", outcome: Reloaded | DockwardenError) -> None:
+    if isinstance(outcome, DockwardenError):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(asdict(outcome))
 
 
 def _awaited(answer: "Future[T]", seconds: float) -> T:

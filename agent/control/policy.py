@@ -1,7 +1,7 @@
 """What the enforcement loop was told to do, as one value, and how it judges by it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from agent.config.config_values import BuildSteps
@@ -19,10 +19,13 @@ class BreakGlassSwitch:
     active: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+_OF_THE_PROCESS = frozenset({"host", "break_glass"})
+
+
+@dataclass(slots=True)
 class Policy:
     """Settings of the loop; `keep_refused` keeps containers that never ran, `keep_killed` those
-    that did."""
+    that did. One object that all parts share: only `adopt` changes it, on the loop's thread."""
 
     mode: Mode
     table: ActionTable
@@ -39,6 +42,17 @@ class Policy:
     host: str = ""
     contact: str = ""
     break_glass: BreakGlassSwitch = field(default_factory=BreakGlassSwitch, compare=False)
+
+    @property
+    def freezes(self) -> bool:
+        """Whether what starts is held at the gate; else the gate only watches."""
+        return self.mode is Mode.ENFORCE and EnforcementPoint.GATE in self.enforcement_points
+
+    def adopt(self, new: "Policy") -> None:
+        """Take over all settings of another, but for what belongs to the running process."""
+        for each in fields(self):
+            if each.name not in _OF_THE_PROCESS:
+                setattr(self, each.name, getattr(new, each.name))
 
     @property
     def acts_as(self) -> Mode:

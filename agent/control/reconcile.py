@@ -51,6 +51,12 @@ class Reconciler:
         self._restoring = False
         self._await_restore: list[Callable[[Rows], None]] = []
 
+    def mends(self, mend: bool) -> None:
+        """From now on mend what differs, or only report it; look at all at once."""
+        if mend is not self._mend:
+            self._mend = mend
+            self.check()
+
     def check(self, names: Iterable[str] = ()) -> None:
         """Look at these layers (none named: all) and mend them if that is wanted."""
         for name in list(names) or list(self.states):

@@ -15,6 +15,7 @@ from agent.control.list_loader import ListKeeper
 from agent.control.list_syncer import Syncer
 from agent.control.reconcile import Reconciler
 from agent.control.recorder import Recorder
+from agent.control.reload import Reloader
 from agent.control.rescan import Rescanner
 from agent.control.tracked_container import TrackedContainer
 from agent.domain.base_errors import DockwardenError
@@ -105,6 +106,7 @@ class StatusView:
     break_glass: BreakGlass | None = None
     uplink: Uplink | None = None
     exporters: Sequence[Exporter] = ()  # the sinks beside the host
+    reloader: Reloader | None = None
 
     def ps(self) -> list[dict[str, Any]]:
         """All containers with their verdicts."""
@@ -191,6 +193,7 @@ class StatusView:
                 "containerd_store": engine.containerd_store if engine else False,
             },
             "allowlist": self.allowlist(),
+            **({"configuration": self.reloader.status()} if self.reloader else {}),
             "gate": {"working": gate.working, "reason": gate.reason},
             "circuit_breaker": self._circuit_breaker(),
             "break_glass": self.break_glass.status() if self.break_glass else {"active": False},
@@ -243,6 +246,7 @@ class StatusView:
         reasons += self.syncer.degraded() if self.syncer else []
         reasons += self.break_glass.degraded() if self.break_glass else []
         reasons += self.reconciler.degraded()
+        reasons += self.reloader.degraded() if self.reloader else []
         states = [exporter.state() for exporter in self.exporters]
         reasons += [f"the sink {s.name} fails: {s.error}" for s in states if s.error]
         return list(dict.fromkeys(reason for reason in reasons if reason))

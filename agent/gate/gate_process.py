@@ -32,25 +32,21 @@ class GateProcess:
     def __init__(self, channel: Channel, options: dict[str, str], roots: list[str]) -> None:
         version, mount = locate(options["version"], options["mount"])
         self._channel = channel
-        self._freeze = options["freeze"] == "1"
-        self._hold = int(options["hold_ms"]) * MS
+        self._freeze = self._hold = 0  # see _configure
         engine = EngineFiles(options["engine_root"])
         kind = freezer(version)
         self._holds = Holds(
             kind,
             channel.say,
             engine.may_be_paused,
-            hold=self._hold,
-            on_timeout=options["on_timeout"],
         )
         self._hold_policy = HoldPolicy(
             kind,
             engine,
             self._holds,
             channel.say,
-            freeze=self._freeze,
-            build_steps=options["build_steps"],
         )
+        self._configure(options)
         self._inotify = Inotify()
         self._tree = Tree(self._inotify, mount, roots, self._found, self._gone)
         self._mount = mount
@@ -98,9 +94,18 @@ class GateProcess:
                 self._hold_policy.forget(container_id)
             case ["rule", container_id, decision]:
                 self._holds.rule(container_id, decision, now)
+            case ["set", *pairs]:
+                self._configure(dict(pair.split("=", 1) for pair in pairs))
             case ["go"]:
                 self._tree.start()
                 self._started = True
+
+    def _configure(self, options: dict[str, str]) -> None:
+        """What may change while it works; a hold that has begun keeps its time limit."""
+        self._freeze = int(options["freeze"])
+        self._hold = int(options["hold_ms"]) * MS
+        self._holds.configure(hold=self._hold, on_timeout=options["on_timeout"])
+        self._hold_policy.configure(freeze=self._freeze == 1, build_steps=options["build_steps"])
 
     def _keep_time(self) -> int:
         """What the clock asks for; returns for how many ms the loop may sleep."""

@@ -29,15 +29,19 @@ class HoldPolicy:
         holds: Holds,
         say: Callable[[str], None],
         *,
-        freeze: bool,
-        build_steps: str,
+        freeze: bool = False,
+        build_steps: str = REPORT,
     ) -> None:
         self._freezer, self._engine, self._holds, self._say = freezer, engine, holds, say
-        self._freeze, self._build_steps = freeze, build_steps
+        self.configure(freeze=freeze, build_steps=build_steps)
         self._known: dict[str, str] = {}
         self._admitted: set[str] = set()
         self._refused: set[str] = set()
         self.trouble = ""
+
+    def configure(self, *, freeze: bool, build_steps: str) -> None:
+        """Whether the next containers, and build steps, are held."""
+        self._freeze, self._build_steps = freeze, build_steps
 
     def found(self, path: str, existing: bool, now: int) -> None:
         """A directory appeared (or was there at the start): freeze first, talk later."""

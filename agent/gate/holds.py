@@ -64,14 +64,18 @@ class Holds:
         say: Callable[[str], None],
         unsure: Callable[[str], bool],
         *,
-        hold: int,
-        on_timeout: str,
+        hold: int = 0,
+        on_timeout: str = THAW,
     ) -> None:
         self._freezer, self._say, self._unsure = freezer, say, unsure
-        self._hold_for, self._on_timeout = hold, on_timeout
+        self.configure(hold=hold, on_timeout=on_timeout)
         self._held: dict[str, Hold] = {}
         self._linger = LINGER
         self.trouble = ""
+
+    def configure(self, *, hold: int, on_timeout: str) -> None:
+        """How long the next holds may last, and what becomes of all that nobody answers."""
+        self._hold_for, self._on_timeout = hold, on_timeout
 
     @property
     def busy(self) -> bool:

@@ -54,6 +54,17 @@ class GateState:
 GateMessage = CgroupCreated | HoldEnded | GateState
 
 
+@dataclass(frozen=True, slots=True)
+class GateOrders:
+    """What a gate may be told anew while it works. `freeze` False only watches; `build_steps` is
+    deny, report or allow."""
+
+    freeze: bool
+    hold_seconds: float
+    on_timeout: GateDecision
+    build_steps: str
+
+
 class Gate(Protocol):
     """Freezes containers as their cgroups appear, until they are judged.
 
@@ -83,6 +94,10 @@ class Gate(Protocol):
 
     def cgroup(self, container_id: str) -> str | None:
         """The directory of a container's cgroup, if it is known."""
+        ...
+
+    def configure(self, orders: GateOrders) -> None:
+        """Work by these from now on; what is held already keeps its time limit."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""`status`, `ps`, `explain` and `circuit_breaker release` against a real control socket."""
+"""`status`, `ps`, `explain` and `circuit-breaker reset` against a real control socket."""
 
 import json
 from typing import Any
@@ -103,7 +103,7 @@ def test_an_agent_of_another_version_is_printed_all_the_same(host: Host) -> None
     assert host.run("ps").exit_code == 0
 
 
-@pytest.mark.parametrize("command", [("status",), ("ps",), ("circuit_breaker", "release")])
+@pytest.mark.parametrize("command", [("status",), ("ps",), ("circuit-breaker", "reset")])
 def test_no_agent_is_said_with_what_to_do(host: Host, command: tuple[str, ...]) -> None:
     result = host.run(*command)
     assert result.exit_code == 1
@@ -177,5 +177,5 @@ def test_root_gets_an_explanation_without_the_agent(host: Host, name: str) -> No
 def test_a_released_brake_is_told(host: Host) -> None:
     released: list[bool] = []
     host.serve({"reset-circuit-breaker": lambda _: released.append(True)})
-    assert host.run("circuit_breaker", "release").exit_code == 0
+    assert host.run("circuit-breaker", "reset").exit_code == 0
     assert released == [True]

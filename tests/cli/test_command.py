@@ -32,7 +32,9 @@ def test_every_command_has_help(host: Host, command: tuple[str, ...]) -> None:
     assert "Usage: dockwarden" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "status", "ps", "check", "explain", "violations"])
+@pytest.mark.parametrize(
+    "command", ["run", "reload", "status", "ps", "check", "explain", "violations"]
+)
 def test_help_has_examples(host: Host, command: str) -> None:
     assert "Examples:" in host.run(command, "--help").stdout
 
@@ -101,8 +103,8 @@ def test_the_daemon_gets_what_was_checked(host: Host, tmp_path: Path) -> None:
         "told += 'print(os.getpid(), from_descriptor(int(sys.argv[-1])).agent.mode,'\n"
         'told += \' "pydantic" in sys.modules, "click" in sys.modules)\'\n'
         "real = launch.daemon_arguments\n"
-        "def stand_in(descriptor):\n"
-        "    interpreter, *rest = real(descriptor)\n"
+        "def stand_in(*given):\n"
+        "    interpreter, *rest = real(*given)\n"
         "    return [interpreter, *rest[:rest.index('-m')], '-c', told, *rest[-2:]]\n"
         "launch.daemon_arguments = stand_in\n"
         "main()\n"

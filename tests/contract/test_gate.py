@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.gate.mounts import hierarchies
-from agent.ports import CgroupCreated, GateDecision, GateState, HoldEnded
+from agent.ports import CgroupCreated, GateDecision, GateOrders, GateState, HoldEnded
 from tests.contract.gate_yard import FakeGateYard, GateYard, RealGateYard, hear
 from tests.gate.cells import await_, cells
 
@@ -204,3 +205,27 @@ def test_held_when_the_gate_dies_is_told_again(make_yard: MakeYard) -> None:
     assert yard.lives(one) and not yard.ran(one)
     yard.gate.rule(one, GateDecision.THAW)
     await_(lambda: yard.ran(one), "it ran")
+
+
+def test_new_orders_are_for_what_is_created_after_them(make_yard: MakeYard) -> None:
+    yard = make_yard(freeze=False)
+    before = started(yard)
+    hear(yard, CgroupCreated, before)
+    orders = GateOrders(True, 30.0, GateDecision.THAW, "deny")
+    yard.gate.configure(orders)
+    one = started(yard)
+    assert hear(yard, CgroupCreated, one).held
+    yard.gate.configure(replace(orders, freeze=False))
+    two = started(yard)
+    assert not hear(yard, CgroupCreated, two).held
+    assert not yard.ran(one)
+    yard.gate.rule(one, GateDecision.THAW)
+    await_(lambda: yard.ran(one), "it ran")
+
+
+def test_new_orders_outlive_the_gates_process(make_yard: MakeYard) -> None:
+    yard = make_yard(freeze=False)
+    yard.gate.configure(GateOrders(True, 30.0, GateDecision.THAW, "deny"))
+    yard.lose_gate_while(lambda: None)
+    assert hear(yard, GateState, nth=3).working  # it stood, it fell, it stands
+    assert hear(yard, CgroupCreated, started(yard)).held

@@ -119,7 +119,8 @@ def test_verbs_are_answered_on_the_loop_for_other_threads(rig: Rig) -> None:
         assert list(everyone) == ["explain"]
         break_glass = {f"break-glass-{what}" for what in ("request", "apply", "status", "end")}
         lists = {"sync", "sync-outcome"}
-        others = {"explain", "status", "ps", "rescan", "restore", "reset-circuit-breaker"}
+        others = {"explain", "status", "ps", "rescan", "restore", "reload"}
+        others.add("reset-circuit-breaker")
         assert set(root) == others | lists | break_glass
         assert root["status"]({})["mode"] == "enforce"
         assert [row["name"] for row in root["ps"]({})] == ["web"]

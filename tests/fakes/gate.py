@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from agent.ports import CgroupCreated, GateDecision, GateMessage, GateState, HoldEnded
+from agent.ports import (
+    CgroupCreated,
+    GateDecision,
+    GateMessage,
+    GateOrders,
+    GateState,
+    HoldEnded,
+)
 from tests.fakes.host import FakeHost, Fate
 
 
@@ -57,6 +64,10 @@ class FakeGate:
         """See `ports.Gate`."""
         for said in (self._admitted, self._refused):
             said.intersection_update(() if container_id is None else said - {container_id})
+
+    def configure(self, orders: GateOrders) -> None:
+        """See `ports.Gate`."""
+        self._freeze, self._on_timeout = orders.freeze, orders.on_timeout
 
     def cgroup(self, container_id: str) -> str | None:
         """See `ports.Gate`."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.ports import GateDecision
+from agent.ports import GateOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,12 +11,9 @@ class GateSettings:
     """See `CgroupGate` for the meaning of each."""
 
     roots: tuple[str, ...]
-    freeze: bool
-    hold_seconds: float
-    on_timeout: GateDecision
+    orders: GateOrders
     engine_root: str
     cgroup_version: str
-    build_steps: str
     mount: str
 
     def arguments(self) -> Sequence[str]:
@@ -24,10 +21,17 @@ class GateSettings:
         return [
             f"version={self.cgroup_version}",
             f"mount={self.mount}",
-            f"freeze={self.freeze:d}",
-            f"hold_ms={round(self.hold_seconds * 1000)}",
-            f"on_timeout={self.on_timeout}",
             f"engine_root={self.engine_root}",
-            f"build_steps={self.build_steps}",
+            *order_words(self.orders),
             *(f"root={root}" for root in self.roots),
         ]
+
+
+def order_words(orders: GateOrders) -> list[str]:
+    """The part that may change while a gate works."""
+    return [
+        f"freeze={orders.freeze:d}",
+        f"hold_ms={round(orders.hold_seconds * 1000)}",
+        f"on_timeout={orders.on_timeout}",
+        f"build_steps={orders.build_steps}",
+    ]

@@ -7,15 +7,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.adapters.cgroup_gate.gate_link import GateLink
-from agent.adapters.cgroup_gate.gate_settings import GateSettings
+from agent.adapters.cgroup_gate.gate_settings import GateSettings, order_words
 from agent.adapters.cgroup_gate.pending_commands import PendingCommands
 from agent.gate.container_names import EngineFiles
 from agent.gate.hierarchy import freezer
 from agent.gate.mounts import below, locate
 from agent.gate.recovery import recover
-from agent.ports import GateDecision, GateMessage, GateState
+from agent.ports import GateDecision, GateMessage, GateOrders, GateState
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # s, between attempts to start a gate
 _LONG_LIFE = 5.0  # s; a gate that lived this long is replaced at once
@@ -49,12 +50,9 @@ class CgroupGate:
         self._sink = sink
         self._settings = GateSettings(
             roots=tuple(roots),
-            freeze=freeze,
-            hold_seconds=hold_seconds,
-            on_timeout=on_timeout,
+            orders=GateOrders(freeze, hold_seconds, on_timeout, build_steps),
             engine_root=engine_root,
             cgroup_version=cgroup_version,
-            build_steps=build_steps,
             mount=mount,
         )
         self._lock = threading.Lock()
@@ -91,6 +89,12 @@ class CgroupGate:
         with self._lock:
             self._pending.forget(container_id)
             self._say(f"forget {container_id or '*'}")
+
+    def configure(self, orders: GateOrders) -> None:
+        """Work by these from now on, also a gate that takes this one's place."""
+        with self._lock:
+            self._settings = replace(self._settings, orders=orders)
+            self._say(f"set {' '.join(order_words(orders))}")
 
     def cgroup(self, container_id: str) -> str | None:
         """The directory of a container's cgroup, if it is known."""
@@ -136,6 +140,7 @@ class CgroupGate:
         """One life of a gate; whether it ever stood."""
         link = GateLink(self._settings.arguments())
         with self._lock:
+            link.say(f"set {' '.join(order_words(self._settings.orders))}")  # may be new by now
             for line in self._pending.new_gate():
                 link.say(line)
             link.say("go")
@@ -206,7 +211,7 @@ class CgroupGate:
             freezer(version),
             EngineFiles(settings.engine_root),
             below(mount, settings.roots),
-            answer=settings.on_timeout,
+            answer=settings.orders.on_timeout,
             decisions=decisions,
             say=lambda line: self._hear(*line.partition(" ")[::2]),
         )
