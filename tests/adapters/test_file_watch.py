@@ -10,8 +10,7 @@ import pytest
 from agent.adapters.file_watch import FileWatcher
 from agent.adapters.file_watch.directories import Directories
 from agent.adapters.file_watch.path_watch import follow
-
-PATIENCE = 10  # seconds; only a failing test waits that long
+from tests.patience import PATIENCE
 
 
 class Listener:

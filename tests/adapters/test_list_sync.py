@@ -18,6 +18,7 @@ from agent.ports import TrustedList
 from agent.sync.sync_request import Request, SyncReport
 from tests.adapters.list_server import ListServer, serving
 from tests.control.yard import listed
+from tests.patience import PATIENCE, until
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -275,10 +276,9 @@ def test_an_agent_that_stops_ends_its_helper(helper_module: Path, tmp_path: Path
 
     thread = threading.Thread(target=run)
     thread.start()
-    while not (started.exists() and started.read_text()):
-        time.sleep(0.01)
+    until(lambda: started.exists() and started.read_text(), "the helper's start")
     helper.close()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert errors and "ended with -9" in errors[0]
     assert not _lives(int(started.read_text()))
     with pytest.raises(SyncFailed, match="stops"):

@@ -8,6 +8,7 @@ import pytest
 from agent.adapters.metrics.metrics_server import MetricsServer
 from agent.adapters.metrics.textfile import Textfile, chosen
 from agent.errors import SinkFailed
+from tests.patience import PATIENCE
 
 
 def test_the_file_is_replaced_and_readable_by_node_exporter(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_http_says_what_was_published_last(path: str, status: int) -> None:
     server = MetricsServer("127.0.0.1:0")
     try:
         server.publish("dockwarden_up 1\n")
-        asked = HTTPConnection("127.0.0.1", server.port, timeout=5)
+        asked = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
         asked.request("GET", path)
         answer = asked.getresponse()
         assert answer.status == status

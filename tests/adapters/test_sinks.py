@@ -25,6 +25,7 @@ from agent.domain.finding import Finding, Kind
 from agent.errors import SinkBusy, SinkFailed, SinkRefused
 from tests.adapters.tls import Authority, make_authority
 from tests.fakes.findings import AT, a_finding, findings, with_name
+from tests.patience import PATIENCE
 
 SCHEMA = Path(__file__).resolve().parents[1] / "data" / "ocsf-1.8.0-detection-finding.schema.json"
 OCSF = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
@@ -236,7 +237,7 @@ def test_syslog_arrives_whole_and_escaped(server: SyslogServer, authority: Autho
     sink = syslog.SyslogTls("127.0.0.1", server.port, ca_file=str(authority.ca_file))
     evil = with_name(a_finding(), 'a"]\n<0>1 \\ü')
     sink.send([a_finding(), evil])
-    first, second = server.frames.get(timeout=5), server.frames.get(timeout=5)
+    first, second = server.frames.get(timeout=PATIENCE), server.frames.get(timeout=PATIENCE)
     sink.close()
     assert first.startswith(b"<84>1 2026-11-23T12:03:05.567890Z db-7 dockwarden - container.ref")
     assert b'verdict="unlisted"' in first and b"\n" not in second
@@ -257,11 +258,11 @@ def test_syslog_comes_back_after_the_receivers_restart(
 ) -> None:
     sink = syslog.SyslogTls("127.0.0.1", server.port, ca_file=str(authority.ca_file))
     sink.send([a_finding(1)])
-    assert a_finding(1).id.encode() in server.frames.get(timeout=5)
-    stream = server.streams.get(timeout=5)
+    assert a_finding(1).id.encode() in server.frames.get(timeout=PATIENCE)
+    stream = server.streams.get(timeout=PATIENCE)
     stream.shutdown(socket.SHUT_RDWR)
     while not sink._gone(sink._stream) if sink._stream else False:
         pass  # the end is on its way
     sink.send([a_finding(2)])
-    assert a_finding(2).id.encode() in server.frames.get(timeout=5)
+    assert a_finding(2).id.encode() in server.frames.get(timeout=PATIENCE)
     sink.close()

@@ -20,6 +20,7 @@ from agent.adapters.control_socket.control_server import MOST_PEERS
 from agent.adapters.control_socket.wire import LARGEST_LINE, parse_request, result_line
 from agent.domain.base_errors import DockwardenError
 from agent.errors import ControlUnavailable
+from tests.patience import PATIENCE
 
 NOBODY = 65534
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -56,7 +57,7 @@ def path(tmp_path: Path) -> Iterator[str]:
 def _connect(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(path)
-    sock.settimeout(20)
+    sock.settimeout(PATIENCE)
     return sock
 
 

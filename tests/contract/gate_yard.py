@@ -12,7 +12,8 @@ from agent.domain.identity import ImageIdentity
 from agent.ports import CgroupCreated, Gate, GateDecision, GateMessage, GateState, HoldEnded
 from tests.fakes.gate import FakeGate
 from tests.fakes.host import FakeHost
-from tests.gate.cells import PATIENCE, Cell, Cells
+from tests.gate.cells import Cell, Cells
+from tests.patience import PATIENCE
 
 M = TypeVar("M", CgroupCreated, HoldEnded, GateState)
 

@@ -9,8 +9,7 @@ from typing import Self
 
 from agent.errors import EngineUnavailable
 from agent.ports import EngineEvent, EventStream
-
-LIMIT_S = 30.0
+from tests.patience import PATIENCE
 
 
 class Listener:
@@ -27,7 +26,7 @@ class Listener:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.first = self._queue.get(timeout=LIMIT_S)
+        self.first = self._queue.get(timeout=PATIENCE)
         return self
 
     def __exit__(
@@ -37,12 +36,12 @@ class Listener:
         trace: TracebackType | None,
     ) -> None:
         self._stream.close()
-        self._thread.join(LIMIT_S)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "close() did not end the stream"
 
     def until(self, reached: Callable[[list[EngineEvent]], object]) -> list[EngineEvent]:
         """All events so far, once `reached` holds for them."""
-        end = time.monotonic() + LIMIT_S
+        end = time.monotonic() + PATIENCE
         while not reached(self.events):
             self._take(max(0.0, end - time.monotonic()))
         return self.events
@@ -50,7 +49,7 @@ class Listener:
     def until_end(self) -> list[EngineEvent]:
         """All events, once the stream has ended by itself."""
         while not self.ended:
-            self._take(LIMIT_S)
+            self._take(PATIENCE)
         return self.events
 
     def _take(self, timeout: float) -> None:

@@ -1,7 +1,7 @@
 """The contract of `ports.Engine`, on the simulated host and on real engines."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,18 +11,9 @@ from agent.domain.identity import ContainerState
 from agent.errors import EngineUnavailable
 from tests.contract.yard import FakeYard, RealYard, Yard
 from tests.lab.host import LabHost
+from tests.patience import until
 
 NOBODY = "0" * 64
-
-
-def eventually(reached: Callable[[], object]) -> bool:
-    """Whether something comes true within ten seconds."""
-    end = time.monotonic() + 10
-    while not reached():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class EngineContract:
@@ -99,7 +90,7 @@ class EngineContract:
     def test_a_killed_container_is_not_brought_back_by_its_restart_policy(self, yard: Yard) -> None:
         container_id = self.running(yard, restart=True)
         yard.engine.kill(container_id)
-        assert eventually(lambda: self.state(yard, container_id) is ContainerState.EXITED)
+        until(lambda: self.state(yard, container_id) is ContainerState.EXITED, "its end")
         time.sleep(0.5)  # the policy's first pause is 0.1 s
         assert self.state(yard, container_id) is ContainerState.EXITED
 
@@ -118,7 +109,7 @@ class EngineContract:
             yard.engine.pause(container_id)
         for _ in range(2):
             yard.engine.kill(container_id)
-        assert eventually(lambda: self.state(yard, container_id) is ContainerState.EXITED)
+        until(lambda: self.state(yard, container_id) is ContainerState.EXITED, "its end")
         yard.engine.stop(container_id, 1)
         yard.engine.pause(container_id)
         for _ in range(2):

@@ -15,7 +15,8 @@ from agent.errors import LayerFailed
 from agent.gate.mounts import hierarchies
 from tests.fakes.clock import FakeClock
 from tests.fakes.firewall import FakeFirewall
-from tests.firewall.yard import KNOWN4, PATIENCE, PRIVATE4, Yard
+from tests.firewall.yard import KNOWN4, PRIVATE4, Yard
+from tests.patience import PATIENCE
 
 
 class Bench:

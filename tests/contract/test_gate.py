@@ -11,7 +11,8 @@ import pytest
 from agent.gate.mounts import hierarchies
 from agent.ports import CgroupCreated, GateDecision, GateOrders, GateState, HoldEnded
 from tests.contract.gate_yard import FakeGateYard, GateYard, RealGateYard, hear
-from tests.gate.cells import await_, cells
+from tests.gate.cells import cells
+from tests.patience import until
 
 MakeYard = Callable[..., GateYard]
 
@@ -58,7 +59,7 @@ def test_unjudged_is_held_until_it_may_run(make_yard: MakeYard, by: str) -> None
     yard.gate.admit(one) if by == "admit" else yard.gate.rule(one, GateDecision.THAW)
     hold_ended = hear(yard, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.THAW, False)
-    await_(lambda: yard.ran(one), "it ran")
+    until(lambda: yard.ran(one), "it ran")
 
 
 @pytest.mark.parametrize("by", ["rule", "refuse"])
@@ -69,7 +70,7 @@ def test_unjudged_is_held_until_it_is_killed(make_yard: MakeYard, by: str) -> No
     yard.gate.refuse(one) if by == "refuse" else yard.gate.rule(one, GateDecision.KILL)
     hold_ended = hear(yard, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, False)
-    await_(lambda: not yard.lives(one), "it died")
+    until(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
 
@@ -79,7 +80,7 @@ def test_admitted_before_is_not_held(make_yard: MakeYard) -> None:
     yard.gate.admit(one)
     yard.start(one)
     assert not hear(yard, CgroupCreated, one).held
-    await_(lambda: yard.ran(one), "it ran")
+    until(lambda: yard.ran(one), "it ran")
     assert not [message for message in yard.heard if isinstance(message, HoldEnded)]
 
 
@@ -90,7 +91,7 @@ def test_refused_before_dies_at_birth(make_yard: MakeYard) -> None:
     yard.start(one)
     assert hear(yard, CgroupCreated, one).held
     assert hear(yard, HoldEnded, one).decision is GateDecision.KILL
-    await_(lambda: not yard.lives(one), "it died")
+    until(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
 
@@ -127,7 +128,7 @@ def test_the_first_answer_to_a_hold_counts(make_yard: MakeYard) -> None:
     yard.gate.rule(one, GateDecision.KILL)
     yard.gate.rule(one, GateDecision.THAW)
     hear(yard, HoldEnded, one)
-    await_(lambda: not yard.lives(one), "it died")
+    until(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
     assert [m.decision for m in yard.heard if isinstance(m, HoldEnded)] == [GateDecision.KILL]
 
@@ -149,7 +150,7 @@ def test_time_is_up(make_yard: MakeYard, answer: GateDecision) -> None:
     yard.time_is_up(one)
     hold_ended = hear(yard, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (answer, True)
-    await_(lambda: yard.ran(one) or not yard.lives(one), "the answer was carried out")
+    until(lambda: yard.ran(one) or not yard.lives(one), "the answer was carried out")
     assert yard.ran(one) == (answer is GateDecision.THAW)
 
 
@@ -160,7 +161,7 @@ def test_close_answers_for_those_held(make_yard: MakeYard) -> None:
     yard.gate.close()
     hold_ended = hear(yard, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, True)
-    await_(lambda: not yard.lives(one), "it died")
+    until(lambda: not yard.lives(one), "it died")
     assert not yard.ran(one)
 
 
@@ -169,7 +170,7 @@ def test_watching_only(make_yard: MakeYard) -> None:
     one = started(yard)
     created = hear(yard, CgroupCreated, one)
     assert not created.held and yard.gate.cgroup(one) == created.cgroup
-    await_(lambda: yard.ran(one), "it ran")
+    until(lambda: yard.ran(one), "it ran")
 
 
 def test_cgroup_is_known_from_birth(make_yard: MakeYard) -> None:
@@ -191,7 +192,7 @@ def test_no_ruling_is_lost_when_the_gate_dies(make_yard: MakeYard, decision: Gat
     hold_ended = hear(yard, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (decision, False)
     assert hear(yard, GateState, nth=3).working
-    await_(lambda: yard.ran(one) or not yard.lives(one), "the decision was carried out")
+    until(lambda: yard.ran(one) or not yard.lives(one), "the decision was carried out")
     assert yard.ran(one) == (decision is GateDecision.THAW)
 
 
@@ -204,7 +205,7 @@ def test_held_when_the_gate_dies_is_told_again(make_yard: MakeYard) -> None:
     assert hear(yard, GateState, nth=3).working
     assert yard.lives(one) and not yard.ran(one)
     yard.gate.rule(one, GateDecision.THAW)
-    await_(lambda: yard.ran(one), "it ran")
+    until(lambda: yard.ran(one), "it ran")
 
 
 def test_new_orders_are_for_what_is_created_after_them(make_yard: MakeYard) -> None:
@@ -220,7 +221,7 @@ def test_new_orders_are_for_what_is_created_after_them(make_yard: MakeYard) -> N
     assert not hear(yard, CgroupCreated, two).held
     assert not yard.ran(one)
     yard.gate.rule(one, GateDecision.THAW)
-    await_(lambda: yard.ran(one), "it ran")
+    until(lambda: yard.ran(one), "it ran")
 
 
 def test_new_orders_outlive_the_gates_process(make_yard: MakeYard) -> None:

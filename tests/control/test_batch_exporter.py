@@ -10,6 +10,7 @@ from agent.control.batch_exporter import BatchExporter
 from agent.domain.finding import Finding, Kind
 from agent.errors import SinkFailed, SinkRefused
 from tests.fakes.findings import a_finding
+from tests.patience import PATIENCE, until
 
 
 class Wire:
@@ -23,7 +24,7 @@ class Wire:
         self.open.set()
 
     def send(self, findings: Sequence[Finding]) -> int:
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE)
         if self.failures:
             self.failures -= 1
             raise SinkFailed("it is down")
@@ -53,11 +54,7 @@ def _raise(error: BaseException) -> None:
 
 
 def _settled(delivery: BatchExporter, done: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if done():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError(delivery.state())
+    until(done, lambda: str(delivery.state()))
 
 
 FOUND = [a_finding(number) for number in range(250)]

@@ -11,8 +11,7 @@ from agent.ports import STREAM, EngineEvent, StreamNote
 from tests.domain.build import image
 from tests.fakes.engine import FakeEngine
 from tests.fakes.events import FakeEvents
-
-LIMIT = 20.0  # seconds that a message may take on a busy machine
+from tests.patience import PATIENCE
 
 Follow = Callable[..., "Followed"]
 
@@ -33,7 +32,7 @@ class Followed:
 
     def next(self) -> object:
         """The next message."""
-        return self.queue.get(timeout=LIMIT)
+        return self.queue.get(timeout=PATIENCE)
 
     def until(self, kind: type) -> list[object]:
         """All messages up to the first of a kind."""
@@ -143,6 +142,6 @@ def test_closing_ends_it(following: Follow, engine: FakeEngine) -> None:
     followed = following()
     followed.next()
     followed.follower.close()
-    followed.follower._thread.join(LIMIT)
+    followed.follower._thread.join(PATIENCE)
     engine.create("app", "late")
     assert events([followed.queue.get_nowait() for _ in range(followed.queue.qsize())]) == []

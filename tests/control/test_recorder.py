@@ -11,8 +11,7 @@ from agent.control.recorder import Kept, Recorder
 from agent.domain.finding import Finding, Kind
 from tests.fakes.findings import a_finding
 from tests.fakes.sink import FakeSink
-
-LIMIT = 20.0  # seconds that a message may take on a busy machine
+from tests.patience import PATIENCE
 
 
 class Recording:
@@ -30,7 +29,7 @@ class Recording:
         """Waits until so many are durable."""
         found: list[Finding] = []
         while len(found) < count:
-            message = self.said.get(timeout=LIMIT)
+            message = self.said.get(timeout=PATIENCE)
             assert isinstance(message, Kept)
             found += message.findings
         return found
@@ -168,4 +167,4 @@ def test_what_nobody_named_is_handed_over(recording: Callable[..., Recording]) -
     one = recording(FakeSink(), complete=fail)
     one.recorder.start()
     one.recorder.record(a_finding())
-    assert isinstance(one.said.get(timeout=LIMIT), ZeroDivisionError)
+    assert isinstance(one.said.get(timeout=PATIENCE), ZeroDivisionError)

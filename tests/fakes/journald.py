@@ -6,6 +6,8 @@ import struct
 import threading
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _FLUSH = b"FLUSH=1\n"
 
 
@@ -31,7 +33,7 @@ class FakeJournald:
         self._flushed.clear()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mark:
             mark.sendto(_FLUSH, self.path)
-        assert self._flushed.wait(10)
+        assert self._flushed.wait(PATIENCE)
         return list(self._entries)
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from tests.firewall.yard import (
     Yard,
     stop,
 )
+from tests.patience import until
 
 ALL = (KNOWN4, KNOWN6, UNKNOWN4, UNKNOWN6, PRIVATE4, PRIVATE6)
 REFUSED = "ConnectionRefusedError"
@@ -63,7 +64,7 @@ def test_frames_that_bypass_the_host_are_dropped_on_a_guarded_device(yard: Yard)
     holder = yard.start(["unshare", "--net", "sleep", "infinity"], inside=False)
     own = Path("/proc/self/ns/net").stat().st_ino
     other = Path(f"/proc/{holder.pid}/ns/net")
-    yard.await_(lambda: other.stat().st_ino != own, "another namespace")
+    until(lambda: other.stat().st_ino != own, "another namespace")
     outside = ["nsenter", f"--net={other}"]
     yard.run("sh", "-c", "for f in /proc/sys/net/bridge/bridge-nf-call-ip*; do echo 0 > $f; done")
     for words in (
@@ -108,7 +109,7 @@ def test_a_bridge_of_containers_is_open_to_the_engine_and_one_with_the_uplink_is
     assert '"br0"' not in yard.nft("list", "set", "inet", "dockwarden", "bridges")
     yard.run("ip", "link", "add", "br-1", "type", "bridge")
     bridges = ("list", "set", "inet", "dockwarden", "bridges")
-    yard.await_(lambda: '"br-1"' in yard.nft(*bridges), "a new network's bridge")
+    until(lambda: '"br-1"' in yard.nft(*bridges), "a new network's bridge")
 
 
 def test_refusals_are_counted_in_full_and_name_who_and_where(yard: Yard) -> None:

@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from typing import Any
 from agent.adapters.egress.egress_settings import Launch
 from agent.adapters.egress.firewall_link import FirewallLink
 from agent.gate.mounts import hierarchies
+from tests.patience import PATIENCE, until
 
-PATIENCE = 20.0  # s; how long a test waits for what must come
 KNOWN4, KNOWN6, UNKNOWN4, PRIVATE4 = "198.51.100.10", "2001:db8:1::10", "198.51.100.20", "10.9.9.9"
 PRIVATE6, UNKNOWN6 = "fd09::9", "2001:db8:1::20"
 PORT = 80
@@ -72,10 +72,8 @@ class Yard:
         stack.callback(self._remove_cgroups)
         self._holder = self.start(["unshare", "--net", "sleep", "infinity"], inside=False)
         self.namespace = Path(f"/proc/{self._holder.pid}/ns/net")
-        own, end = Path("/proc/self/ns/net").stat().st_ino, time.monotonic() + PATIENCE
-        while self.inode == own:
-            assert time.monotonic() < end, "no network namespace"
-            time.sleep(0.01)
+        own = Path("/proc/self/ns/net").stat().st_ino
+        until(lambda: self.inode != own, "a network namespace")
         self.run("ip", "link", "set", "lo", "up")
         for address in (KNOWN4, KNOWN6, UNKNOWN4, UNKNOWN6, PRIVATE4, PRIVATE6):
             self.run("ip", "addr", "add", address, "dev", "lo")
@@ -173,13 +171,6 @@ class Yard:
                 if heard == verb:
                     return rest
             assert time.monotonic() < end, f"no {verb}; heard {self.heard}"
-            time.sleep(0.01)
-
-    def await_(self, holds: Callable[[], object], what: str) -> None:
-        """Wait until something is so."""
-        end = time.monotonic() + PATIENCE
-        while not holds():
-            assert time.monotonic() < end, f"never happened: {what}"
             time.sleep(0.01)
 
     def _remove_cgroups(self) -> None:

@@ -11,12 +11,12 @@ import json
 import os
 import secrets
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.gate.hierarchy import freezer, walk
 from agent.gate.mounts import hierarchies
+from tests.patience import PATIENCE, until
 
 _JOIN = """
 read go
@@ -25,20 +25,11 @@ echo $$ > "$1/cgroup.procs"
 exec /bin/sh -c 'echo >> "$0"; exec sleep 600' "$2"
 """
 RUNC = 0.05  # s
-PATIENCE = 20.0  # s; how long a test waits for what must come
 
 
 def new_id() -> str:
     """A container ID."""
     return secrets.token_hex(32)
-
-
-def await_(holds: Callable[[], object], what: str) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        time.sleep(0.002)
 
 
 class Cell:
@@ -76,7 +67,7 @@ class Cell:
     def remove(self) -> None:
         """As the runtime does after the end: remove the cgroup."""
         self.process.wait(PATIENCE)
-        await_(lambda: _rmdir(self.cgroup), f"{self.cgroup} removed")
+        until(lambda: _rmdir(self.cgroup), f"{self.cgroup} removed")
 
 
 class Cells:
@@ -158,7 +149,7 @@ class Cells:
                 cell.process.stdin.close()
             cell.process.wait()
         for path in reversed(self._all()):
-            await_(lambda path=path: _rmdir(Path(path)), f"{path} removed")  # type: ignore[misc]
+            until(lambda path=path: _rmdir(Path(path)), f"{path} removed")  # type: ignore[misc]
 
 
 def _rmdir(path: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from agent.adapters.cgroup_gate import CgroupGate
 from agent.ports import CgroupCreated, GateDecision, GateMessage, GateState, HoldEnded
-from tests.gate.cells import PATIENCE
+from tests.patience import PATIENCE
 
 M = TypeVar("M", CgroupCreated, HoldEnded, GateState)
 

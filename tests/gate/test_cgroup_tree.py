@@ -12,8 +12,9 @@ import pytest
 from agent.gate.cgroup_tree import Tree
 from agent.gate.inotify import Inotify
 from agent.ports import CgroupCreated, GateDecision, GateState
-from tests.gate.cells import Cells, await_
+from tests.gate.cells import Cells
 from tests.gate.guarded import Guarded
+from tests.patience import until
 
 Guard = Callable[..., Guarded]
 STEP = "rh08j0gzv9vjzrd0w6vcqz2xb"
@@ -41,7 +42,7 @@ def test_other_engines_and_other_cgroups_are_not_touched(place: Cells, guard: Gu
     own = place.cell()
     own.appear()
     guarded.created(own.id)
-    await_(lambda: foreign.ran, "the other engine's container ran")
+    until(lambda: foreign.ran, "the other engine's container ran")
     assert place.frozen() == [str(own.cgroup)]
     assert [m.container_id for m in guarded.messages if isinstance(m, CgroupCreated)] == [own.id]
 
@@ -56,7 +57,7 @@ def test_with_unknown_engine_root_the_name_suffices(place: Cells, guard: Guard) 
 def test_what_lives_already_is_told_and_left_alone(place: Cells, guard: Guard) -> None:
     cell = place.cell("deep/er")
     cell.appear()
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
     guarded = guard()
     creations = [m for m in guarded.messages if isinstance(m, CgroupCreated)]
     assert [(b.container_id, b.held, b.created_ns) for b in creations] == [(cell.id, False, 0)]
@@ -75,7 +76,7 @@ def test_outside_of_the_roots_nothing_is_seen(place: Cells, guard: Guard) -> Non
     ]  # in either order
     assert {created.container_id for created in creations} == {cell.id for cell in inside}
     assert all(created.held for created in creations)
-    await_(lambda: all(cell.ran for cell in outside), "those outside ran")
+    until(lambda: all(cell.ran for cell in outside), "those outside ran")
 
 
 @pytest.mark.parametrize("policy", ["deny", "report", "allow"])
@@ -129,7 +130,7 @@ def test_lost_events_are_made_good(place: Cells, guard: Guard) -> None:
     os.kill(guarded.gate.pid, signal.SIGCONT)
     creations = {guarded.await_(CgroupCreated, lambda b: b.held).container_id for _ in range(2)}
     assert creations == {new.id, deep.id}
-    await_(lambda: guarded.gate.cgroup(old.id) is None, "the removed one is forgotten")
+    until(lambda: guarded.gate.cgroup(old.id) is None, "the removed one is forgotten")
 
 
 def test_rulings_outlive_a_storm_of_cgroups(place: Cells, guard: Guard) -> None:
@@ -143,7 +144,7 @@ def test_rulings_outlive_a_storm_of_cgroups(place: Cells, guard: Guard) -> None:
         passing.rmdir()
     cell.appear()
     guarded.gate.refuse(cell.id)
-    await_(lambda: cell.dead, "it died")
+    until(lambda: cell.dead, "it died")
     assert not cell.ran
 
 

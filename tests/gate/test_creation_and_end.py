@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from agent.ports import CgroupCreated, GateDecision
-from tests.gate.cells import Cell, Cells, await_
+from tests.gate.cells import Cell, Cells
 from tests.gate.guarded import Guarded
+from tests.patience import until
 
 Guard = Callable[..., Guarded]
 
@@ -14,7 +15,7 @@ Guard = Callable[..., Guarded]
 def end(guarded: Guarded, cell: Cell) -> None:
     """The runtime removes the dead container's cgroup, and the gate forgets it."""
     cell.remove()
-    await_(lambda: guarded.gate.cgroup(cell.id) is None, "the gate forgot the cgroup")
+    until(lambda: guarded.gate.cgroup(cell.id) is None, "the gate forgot the cgroup")
 
 
 def test_unjudged_is_held_and_runs_when_thawed(place: Cells, guard: Guard) -> None:
@@ -23,7 +24,7 @@ def test_unjudged_is_held_and_runs_when_thawed(place: Cells, guard: Guard) -> No
     cell.appear()
     created = guarded.created(cell.id)
     assert created.held and created.cgroup == str(cell.cgroup) and not created.build_step
-    await_(lambda: place.freezer.is_populated(str(cell.cgroup)), "the process joined")
+    until(lambda: place.freezer.is_populated(str(cell.cgroup)), "the process joined")
     assert not cell.ran
     guarded.gate.rule(cell.id, GateDecision.THAW)
     hold_ended = guarded.hold_ended(cell.id)
@@ -32,7 +33,7 @@ def test_unjudged_is_held_and_runs_when_thawed(place: Cells, guard: Guard) -> No
         and not hold_ended.unanswered
         and hold_ended.held_ms > 0
     )
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
     assert guarded.gate.cgroup(cell.id) == str(cell.cgroup)
 
 
@@ -42,7 +43,7 @@ def test_killed_before_it_ran(place: Cells, guard: Guard) -> None:
     cell.appear()
     guarded.created(cell.id)
     guarded.gate.rule(cell.id, GateDecision.KILL)
-    await_(lambda: cell.dead, "it died")
+    until(lambda: cell.dead, "it died")
     assert guarded.hold_ended(cell.id).decision is GateDecision.KILL
     end(guarded, cell)
     assert not cell.ran
@@ -54,7 +55,7 @@ def test_admitted_is_not_held(place: Cells, guard: Guard) -> None:
     guarded.gate.admit(cell.id)
     cell.appear()
     assert not guarded.created(cell.id).held
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
 
 
 def test_admitted_while_held_is_thawed(place: Cells, guard: Guard) -> None:
@@ -64,7 +65,7 @@ def test_admitted_while_held_is_thawed(place: Cells, guard: Guard) -> None:
     assert guarded.created(cell.id).held
     guarded.gate.admit(cell.id)
     assert guarded.hold_ended(cell.id).decision is GateDecision.THAW
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
 
 
 def test_refused_is_killed_as_it_appears(place: Cells, guard: Guard) -> None:
@@ -75,7 +76,7 @@ def test_refused_is_killed_as_it_appears(place: Cells, guard: Guard) -> None:
     assert guarded.created(cell.id).held
     hold_ended = guarded.hold_ended(cell.id)
     assert hold_ended.decision is GateDecision.KILL and not hold_ended.unanswered
-    await_(lambda: cell.dead, "it died")
+    until(lambda: cell.dead, "it died")
     end(guarded, cell)
     assert not cell.ran
 
@@ -89,7 +90,7 @@ def test_late_joiner_of_a_refused_one_dies_too(place: Cells, guard: Guard) -> No
     assert place.frozen() == [str(cell.cgroup)]
     cell.join()
     guarded.hold_ended(cell.id)
-    await_(lambda: cell.dead, "it died")
+    until(lambda: cell.dead, "it died")
     assert not cell.ran
 
 
@@ -114,7 +115,7 @@ def test_nobody_answers(place: Cells, guard: Guard, answer: GateDecision) -> Non
     assert guarded.created(cell.id).held
     hold_ended = guarded.hold_ended(cell.id)
     assert hold_ended.unanswered and hold_ended.decision is answer and hold_ended.held_ms >= 200
-    await_(
+    until(
         lambda: cell.ran if answer is GateDecision.THAW else cell.dead, "the answer was carried out"
     )
     assert cell.ran == (answer is GateDecision.THAW)
@@ -137,8 +138,8 @@ def test_two_hundred_at_once(place: Cells, guard: Guard) -> None:
         guarded.gate.rule(cell.id, GateDecision.KILL)
     for cell in thawed:
         guarded.gate.rule(cell.id, GateDecision.THAW)
-    await_(lambda: all(cell.dead for cell in killed), "the refused died")
-    await_(lambda: all(cell.ran for cell in thawed), "the others ran")
+    until(lambda: all(cell.dead for cell in killed), "the refused died")
+    until(lambda: all(cell.ran for cell in thawed), "the others ran")
     assert not any(cell.ran for cell in killed)
     assert not any(cell.dead for cell in thawed)
 
@@ -152,7 +153,7 @@ def test_watching_only_holds_nobody(place: Cells, guard: Guard) -> None:
     refused.appear()
     assert not guarded.created(refused.id).held
     assert guarded.gate.cgroup(refused.id) == str(refused.cgroup)
-    await_(lambda: cell.ran and refused.ran, "both ran")
+    until(lambda: cell.ran and refused.ran, "both ran")
 
 
 def test_restart_under_the_same_name_is_held_again(place: Cells, guard: Guard) -> None:

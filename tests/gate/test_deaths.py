@@ -13,8 +13,9 @@ import pytest
 
 from agent.adapters.cgroup_gate.gate_link import GateLink
 from agent.ports import GateDecision, GateState
-from tests.gate.cells import Cell, Cells, await_
+from tests.gate.cells import Cell, Cells
 from tests.gate.guarded import Guarded
+from tests.patience import PATIENCE, until
 
 Guard = Callable[..., Guarded]
 RUNS = 50  # a side and hierarchy: 200 deaths in all
@@ -89,7 +90,7 @@ def agent(place: Cells) -> Iterator[Callable[..., Agent]]:
         if each.process.poll() is None:
             each.process.send_signal(signal.SIGCONT)
             each.kill()
-        await_(lambda each=each: gone(each.gate_pid), "the gate ended")  # type: ignore[misc]
+        until(lambda each=each: gone(each.gate_pid), "the gate ended")  # type: ignore[misc]
 
 
 def burst(place: Cells, seed: int) -> Iterator[Cell]:
@@ -108,7 +109,7 @@ def test_agent_killed_at_random_moments(place: Cells, agent: Callable[..., Agent
         for number, _ in enumerate(burst(place, seed)):
             if number == seed % 4:
                 victim.kill()
-        await_(lambda pid=victim.gate_pid: gone(pid), "the gate ended")  # type: ignore[misc]
+        until(lambda pid=victim.gate_pid: gone(pid), "the gate ended")  # type: ignore[misc]
         assert place.frozen() == []
 
 
@@ -125,7 +126,7 @@ def test_gate_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]
             if working == "True":
                 pid = victim.gate_pid = int(word)
                 break
-    await_(lambda: place.frozen() == [], "nothing is frozen")
+    until(lambda: place.frozen() == [], "nothing is frozen")
 
 
 def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -> None:
@@ -133,7 +134,7 @@ def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -
     cell, paused = place.cell(), place.cell()
     cell.appear()
     paused.appear()
-    await_(lambda: len(place.frozen()) == 2, "both are frozen")
+    until(lambda: len(place.frozen()) == 2, "both are frozen")
     os.kill(link.pid, signal.SIGKILL)
     link.end()
     place.engine_knows(paused.id, paused=True)
@@ -142,7 +143,7 @@ def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -
     assert messages == {cell.id: True, paused.id: False}
     guarded.gate.rule(cell.id, GateDecision.THAW)
     guarded.hold_ended(cell.id)
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
     assert place.frozen() == [str(paused.cgroup)]
 
 
@@ -169,7 +170,7 @@ def test_ruling_given_before_the_agents_death_is_carried_out(place: Cells) -> No
     link = orphaned(place)
     cell = place.cell()
     cell.appear()
-    await_(lambda: place.frozen() != [], "it is frozen")
+    until(lambda: place.frozen() != [], "it is frozen")
     os.kill(link.pid, signal.SIGSTOP)
     link.say(f"rule {cell.id} kill")
     link.hang_up()
@@ -179,7 +180,7 @@ def test_ruling_given_before_the_agents_death_is_carried_out(place: Cells) -> No
     assert [line.split()[:3] for line in lines if line.startswith("hold_ended")] == [
         ["hold_ended", cell.id, "kill"]
     ]
-    assert cell.process.wait(5) == -signal.SIGKILL
+    assert cell.process.wait(PATIENCE) == -signal.SIGKILL
     assert not cell.ran and place.frozen() == []
 
 
@@ -193,7 +194,7 @@ def test_ruling_given_before_the_gates_death_is_carried_out(place: Cells, guard:
     guarded.gate.rule(cell.id, GateDecision.KILL)
     os.kill(guarded.gate.pid, signal.SIGKILL)
     assert guarded.hold_ended(cell.id).decision is GateDecision.KILL
-    await_(lambda: cell.dead, "it died")
+    until(lambda: cell.dead, "it died")
     assert not cell.ran
 
 
@@ -202,7 +203,7 @@ def test_stalled_agent(place: Cells, agent: Callable[..., Agent]) -> None:
     stalled.process.send_signal(signal.SIGSTOP)
     cell = place.cell()
     cell.appear()
-    await_(lambda: cell.ran, "the gate answered by itself")
+    until(lambda: cell.ran, "the gate answered by itself")
     assert place.frozen() == []
     assert not gone(stalled.gate_pid)
 
@@ -221,7 +222,7 @@ def test_stalled_gate_is_replaced(
     assert guarded.created(cell.id).held
     guarded.await_(GateState, lambda state: state.working)
     guarded.gate.rule(cell.id, GateDecision.THAW)
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
 
 
 def test_gate_that_cannot_start_leaves_nothing_frozen(
@@ -238,8 +239,8 @@ def test_gate_that_cannot_start_leaves_nothing_frozen(
     guarded.gate.refuse(refused.id)
     os.kill(guarded.gate.pid, signal.SIGKILL)
     assert "/nonexistent" in guarded.await_(GateState, lambda s: "started" in s.reason).reason
-    await_(lambda: place.frozen() == [], "nothing is frozen")
-    await_(lambda: held.ran and refused.dead, "each got its answer")
+    until(lambda: place.frozen() == [], "nothing is frozen")
+    until(lambda: held.ran and refused.dead, "each got its answer")
     assert not refused.ran
 
 
@@ -260,7 +261,7 @@ def test_emergency_thaw_by_hand(place: Cells) -> None:
     cell, paused, foreign = place.cell(), place.cell(), place.cell(known=False)
     cell.appear()
     paused.appear()
-    await_(lambda: len(place.frozen()) == 2, "both are frozen")
+    until(lambda: len(place.frozen()) == 2, "both are frozen")
     foreign.appear()
     place.freezer.freeze(str(foreign.cgroup))
     place.engine_knows(paused.id, paused=True)

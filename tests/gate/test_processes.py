@@ -4,7 +4,8 @@ import subprocess
 
 from agent.adapters.cgroups import CgroupProcesses
 from agent.gate.hierarchy import pids
-from tests.gate.cells import Cell, Cells, await_, new_id
+from tests.gate.cells import Cell, Cells, new_id
+from tests.patience import PATIENCE, until
 
 
 def third_net(place: Cells) -> CgroupProcesses:
@@ -14,15 +15,15 @@ def third_net(place: Cells) -> CgroupProcesses:
 def running(place: Cells, under: str = "") -> Cell:
     cell = place.cell(under)
     cell.appear()
-    await_(lambda: cell.ran, "it ran")
+    until(lambda: cell.ran, "it ran")
     return cell
 
 
 def test_known_cgroup(place: Cells) -> None:
     net, cell, other = third_net(place), running(place), running(place)
     assert net.kill(cell.id, str(cell.cgroup))
-    assert net.wait_empty(cell.id, str(cell.cgroup), 10)
-    assert cell.process.wait(10) == -9
+    assert net.wait_empty(cell.id, str(cell.cgroup), PATIENCE)
+    assert cell.process.wait(PATIENCE) == -9
     assert not net.kill(cell.id, str(cell.cgroup))
     assert not other.dead
 
@@ -30,16 +31,16 @@ def test_known_cgroup(place: Cells) -> None:
 def test_searched_by_name(place: Cells) -> None:
     net, cell = third_net(place), running(place, "some/where")
     assert net.kill(cell.id, None)
-    assert net.wait_empty(cell.id, None, 10)
-    assert cell.process.wait(10) == -9
+    assert net.wait_empty(cell.id, None, PATIENCE)
+    assert cell.process.wait(PATIENCE) == -9
 
 
 def test_with_all_below_it(place: Cells) -> None:
     net, cell = third_net(place), running(place)
     inner = running(place, f"{cell.cgroup.name}/init.scope")
     assert net.kill(cell.id, str(cell.cgroup))
-    assert net.wait_empty(cell.id, str(cell.cgroup), 10)
-    assert cell.process.wait(10) == inner.process.wait(10) == -9
+    assert net.wait_empty(cell.id, str(cell.cgroup), PATIENCE)
+    assert cell.process.wait(PATIENCE) == inner.process.wait(PATIENCE) == -9
 
 
 def test_paused_dies_too(place: Cells) -> None:
@@ -48,8 +49,8 @@ def test_paused_dies_too(place: Cells) -> None:
     place.freezer.freeze(str(inner.cgroup))
     place.freezer.freeze(str(cell.cgroup))
     assert net.kill(cell.id, str(cell.cgroup))
-    assert net.wait_empty(cell.id, str(cell.cgroup), 10)
-    assert cell.process.wait(10) == inner.process.wait(10) == -9
+    assert net.wait_empty(cell.id, str(cell.cgroup), PATIENCE)
+    assert cell.process.wait(PATIENCE) == inner.process.wait(PATIENCE) == -9
 
 
 def test_that_forks_all_the_time(place: Cells) -> None:
@@ -57,10 +58,10 @@ def test_that_forks_all_the_time(place: Cells) -> None:
     script = f"echo $$ > {cell.cgroup}/cgroup.procs; while :; do /bin/sleep 0.01 & done"
     cell.cgroup.mkdir()
     with subprocess.Popen(["/bin/sh", "-c", script]) as busy:
-        await_(lambda: len(pids(str(cell.cgroup))) > 5, "it forks")
+        until(lambda: len(pids(str(cell.cgroup))) > 5, "it forks")
         assert net.kill(cell.id, str(cell.cgroup))
-        assert net.wait_empty(cell.id, str(cell.cgroup), 10)
-        assert busy.wait(10) == -9
+        assert net.wait_empty(cell.id, str(cell.cgroup), PATIENCE)
+        assert busy.wait(PATIENCE) == -9
 
 
 def test_alive_until_the_time_is_up(place: Cells) -> None:

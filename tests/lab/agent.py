@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.domain.digest import Digest
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
+from tests.patience import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = "/var/log/dockwarden/violations.jsonl"
@@ -153,7 +153,7 @@ class LabAgent:
     def _end(self, number: int) -> int:
         assert self._process is not None  # it was started
         os.kill(self._process.pid, number)
-        return self._process.wait(20)
+        return self._process.wait(PATIENCE)
 
     @property
     def running(self) -> bool:
@@ -234,18 +234,14 @@ class LabAgent:
         except FileNotFoundError:  # nothing was found yet
             return
 
-    def finding(self, name: str, *, within_s: float = 20.0) -> dict[str, Any]:
+    def finding(self, name: str) -> dict[str, Any]:
         """The last finding about a container, waited for."""
-        self.until(lambda: bool(self.findings(name=name)), f"a finding about {name}", within_s)
+        self.until(lambda: bool(self.findings(name=name)), f"a finding about {name}")
         return self.findings(name=name)[-1]
 
-    def until(self, true: Callable[[], bool], what: str, within_s: float = 20.0) -> None:
-        """Wait for something to become true."""
-        end = time.monotonic() + within_s
-        while not true():
-            if time.monotonic() > end:
-                raise LabError(f"waited {within_s} s for {what}: {self.words()}")
-            time.sleep(0.05)
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        """Wait for something to become true; a failure shows the agent's last words."""
+        until(true, lambda: f"{what}: {self.words()}", pause=0.05)
 
 
 def _toml(value: object) -> str:

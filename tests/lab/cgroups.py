@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.lab.errors import CgroupUnavailable, LabError
 from tests.lab.paths import HOST_NAME
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,9 @@ def processes(name: str) -> set[int]:
     return found - {0}
 
 
-def kill(name: str, *, deadline_s: float = 10.0) -> None:
+def kill(name: str) -> None:
     """Kill and thaw everything below ``/<name>`` until nothing is left."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + PATIENCE
     while True:
         _thaw(name)
         for root in _roots(unified(), name):
@@ -111,9 +112,9 @@ def kill(name: str, *, deadline_s: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def remove(name: str, *, deadline_s: float = 5.0) -> None:
+def remove(name: str) -> None:
     """Remove the directories of ``/<name>`` in all hierarchies, deepest first."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + PATIENCE
     while True:
         for directory in reversed(list(_directories(name))):
             try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.lab import reaper
 from tests.lab.errors import LabError
 from tests.lab.namespaces import join_cgroups
+from tests.patience import PATIENCE
 
 
 class Dockerd:
@@ -59,24 +60,24 @@ class Dockerd:
         if self.running:
             signal.pidfd_send_signal(self._handle, number)
 
-    def pause(self, *, deadline_s: float = 5.0) -> None:
+    def pause(self) -> None:
         """Stop all of dockerd's threads; return once every one of them stands still."""
         self.signal(signal.SIGSTOP)
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + PATIENCE
         while not all(state == "T" for state in _thread_states(self.pid)):
             if time.monotonic() > end:
                 raise LabError(f"dockerd {self.pid} does not stop")
             time.sleep(0.005)
 
-    def wait(self, *, deadline_s: float) -> bool:
+    def wait(self) -> bool:
         """Wait until dockerd has ended and is collected; say whether it did."""
-        if not select.select([self._handle], [], [], deadline_s)[0]:
+        if not select.select([self._handle], [], [], PATIENCE)[0]:
             return False
-        return wait_gone(self.pid, deadline_s=5.0)
+        return wait_gone(self.pid)
 
     def close(self) -> None:
         """Collect the reaper once everything is dead."""
-        self._reaper.wait(timeout=30)
+        self._reaper.wait(timeout=PATIENCE)
         os.close(self._handle)
 
 
@@ -90,9 +91,9 @@ def _thread_states(pid: int) -> list[str]:
     return states
 
 
-def wait_gone(pid: int, *, deadline_s: float) -> bool:
+def wait_gone(pid: int) -> bool:
     """Wait until a pid is neither alive nor a zombie; say whether it is so."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}").exists():
         if time.monotonic() > end:
             return False

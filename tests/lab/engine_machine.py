@@ -10,6 +10,7 @@ import json
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from tests.lab import cgroups, engines, unix_http
 from tests.lab.dockerd import Dockerd, wait_gone
 from tests.lab.errors import LabError
 from tests.lab.machine import CgroupVersion, Machine
+from tests.patience import PATIENCE, until
 
 ImageStore = Literal["classic", "containerd"]
 
@@ -92,7 +94,7 @@ class EngineMachine(Machine):
         """What dockerd wrote to its output."""
         return self.work / "dockerd.log"
 
-    def start_engine(self, *, deadline_s: float = 60.0, wait: bool = True) -> None:
+    def start_engine(self, *, wait: bool = True) -> None:
         """Start dockerd in ``/dwlab-<id>/engine`` and, unless told otherwise, wait for it."""
         if self.running:
             raise LabError(f"{self.name}: the engine is running already")
@@ -111,11 +113,11 @@ class EngineMachine(Machine):
         )
         self._runs.append(run)
         if wait:
-            self.wait_ready(deadline_s=deadline_s)
+            self.wait_ready()
 
-    def wait_ready(self, *, deadline_s: float = 60.0) -> None:
+    def wait_ready(self) -> None:
         """Wait until the engine answers a ping; raise with its last words if it does not."""
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + PATIENCE
         while not self.answers():
             if not self.running or time.monotonic() > end:
                 words = self.engine_log.read_text(errors="replace").strip().splitlines()[-6:]
@@ -129,14 +131,14 @@ class EngineMachine(Machine):
         except (OSError, HTTPException):
             return False
 
-    def stop_engine(self, *, deadline_s: float = 30.0) -> None:
-        """Stop dockerd as a service manager does: SIGTERM, at the deadline SIGKILL."""
+    def stop_engine(self) -> None:
+        """Stop dockerd as a service manager does: SIGTERM, much later SIGKILL."""
         if not self.running:
             return
         run = self._engine()
         run.signal(signal.SIGCONT)
         run.signal(signal.SIGTERM)
-        if not run.wait(deadline_s=deadline_s):
+        if not run.wait():
             self.kill_engine()
 
     def kill_engine(self) -> None:
@@ -146,9 +148,9 @@ class EngineMachine(Machine):
         """
         run, containerd = self._engine(), self._containerd_pid()
         run.signal(signal.SIGKILL)
-        run.wait(deadline_s=30)
+        run.wait()
         if containerd:
-            wait_gone(containerd, deadline_s=10)
+            wait_gone(containerd)
 
     def pause_engine(self) -> None:
         """Stop dockerd's threads (SIGSTOP): the socket accepts, nothing answers."""
@@ -210,13 +212,23 @@ class EngineMachine(Machine):
         """The engine's ``--cgroup-parent``."""
         return f"/{self.name}/containers"
 
+    def remove_engine_cgroup(self) -> None:
+        """As systemd does after the engine's stop: that of the next one has another id."""
+
+        def removed() -> bool:
+            with suppress(OSError):
+                self.engine_cgroup.rmdir()
+            return not self.engine_cgroup.exists()
+
+        until(removed, "an empty cgroup of the engine")
+
     @property
     def engine_cgroup(self) -> Path:
         """dockerd's own cgroup in the version 2 hierarchy, as the machine sees it."""
         return cgroups.unified() / self.name / "engine"
 
     def api(
-        self, method: str, target: str, body: Any = None, *, timeout_s: float = 30.0
+        self, method: str, target: str, body: Any = None, *, timeout_s: float = PATIENCE
     ) -> tuple[int, Any]:
         """Send one request to the engine's API; return the status and the decoded answer."""
         return unix_http.request(self.docker_socket, method, target, body, timeout_s=timeout_s)

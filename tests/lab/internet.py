@@ -19,6 +19,7 @@ from tests.lab import tools
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
 from tests.lab.namespaces import NETWORKS
+from tests.patience import PATIENCE
 
 HOST4, GATEWAY4 = "192.0.2.2", "192.0.2.1"
 HOST6, GATEWAY6 = "2001:db8:2::2", "2001:db8:2::1"
@@ -109,7 +110,7 @@ class Internet:
     def _build(self) -> None:
         holder = self._start(["unshare", "--net", "sleep", "infinity"], self._host.work / "net.log")
         self._pid = holder.pid
-        own, end = Path("/proc/self/ns/net").stat().st_ino, time.monotonic() + 10
+        own, end = Path("/proc/self/ns/net").stat().st_ino, time.monotonic() + PATIENCE
         while Path(f"/proc/{holder.pid}/ns/net").stat().st_ino == own:
             if time.monotonic() > end:
                 raise LabError("no network namespace for the internet")
@@ -157,7 +158,7 @@ class Internet:
             self._wait(port)
 
     def _wait(self, port: int) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 self._host.connect(GATEWAY4, port).close()

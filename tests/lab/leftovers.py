@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.lab import cgroups, namespaces
 from tests.lab.errors import LabError
 from tests.lab.paths import HOST_NAME, host_directory, work_root
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _strays(name: str) -> set[int]:
 
 
 def _kill_strays(name: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while strays := _strays(name):
         for pid in strays:
             try:
@@ -150,7 +151,7 @@ def _mounts(directory: Path) -> list[str]:
 
 def _unmount(name: str) -> None:
     for point in reversed(_mounts(host_directory(name))):
-        subprocess.run(["umount", "-l", point], check=True, capture_output=True, timeout=30)
+        subprocess.run(["umount", "-l", point], check=True, capture_output=True, timeout=PATIENCE)
 
 
 def _remove_directory(name: str) -> None:

@@ -17,6 +17,7 @@ from tests.lab import cgroups, leftovers, namespaces
 from tests.lab.catalogue import SYSTEM_PATH
 from tests.lab.errors import LabError
 from tests.lab.paths import host_directory
+from tests.patience import PATIENCE
 
 CgroupVersion = Literal["v1", "v2"]
 
@@ -63,7 +64,7 @@ class Machine:
         """Tear the machine down, whatever state it is in; closing twice does nothing."""
         leftovers.remove_host(self.name)
         if self._holder:
-            self._holder.wait(timeout=10)
+            self._holder.wait(timeout=PATIENCE)
         self._namespaces = self._holder = None
 
     @property

@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.lab.apt import run_checked
 from tests.lab.errors import LabError
 from tests.lab.paths import HOST_NAME
+from tests.patience import PATIENCE
 
 NETWORKS = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
@@ -124,7 +125,7 @@ def hold(
             cwd="/",
             start_new_session=True,
         )
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not (work / "held").exists():
         if process.poll() is not None or time.monotonic() > end:
             raise LabError(f"{network}: no mount namespace: {log.read_text().strip()[-400:]}")

@@ -14,6 +14,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.patience import PATIENCE
+
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 
 
@@ -30,12 +32,12 @@ def main(url: str, password: str, picture: str, word: str) -> None:
     try:
         chrome.get(f"{url}/login")
         chrome.find_element(By.NAME, "password").send_keys(password, Keys.ENTER)
-        WebDriverWait(chrome, 10, 0.05).until(
+        WebDriverWait(chrome, PATIENCE, 0.05).until(
             lambda d: "Fleet" in [h.text for h in d.find_elements(By.TAG_NAME, "h1")]
         )
         print("open", flush=True)
         swapped = [StaleElementReferenceException]
-        WebDriverWait(chrome, 60, 0.02, swapped).until(
+        WebDriverWait(chrome, PATIENCE, 0.02, swapped).until(
             lambda d: word in d.find_element(By.ID, "latest").text
         )
         print(time.time(), flush=True)

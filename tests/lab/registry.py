@@ -19,6 +19,7 @@ from tests.lab import tools
 from tests.lab.built import BuiltImage, PlatformImage, digest
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
+from tests.patience import PATIENCE
 
 CONFIGURATION = """\
 version: 0.1
@@ -61,7 +62,7 @@ class Registry:
     ) -> None:
         self.stop()
 
-    def start(self, *, deadline_s: float = 15.0) -> None:
+    def start(self) -> None:
         """Start serving what is stored and wait until it answers."""
         self.directory.mkdir(exist_ok=True)
         configuration = self.directory / "registry.yml"
@@ -73,7 +74,7 @@ class Registry:
             self._process = self.host.popen(
                 [program, "serve", str(configuration)], stdout=log, stderr=log
             )
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise LabError(f"registry {self.address} is not up: see {log.name}")
@@ -83,7 +84,7 @@ class Registry:
         """Stop serving; what is stored stays."""
         if self._process:
             self._process.terminate()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=PATIENCE)
             self._process = None
 
     def push(self, image: BuiltImage, *, repository: str = "", tag: str = "") -> BuiltImage:

@@ -66,7 +66,7 @@ def test_report_lets_it_run_and_says_so(make_trials: MakeTrials, bad: BuiltImage
     finding = agent.finding(trial.name)
     assert (finding["event"], finding["outcome"]["action"]) == ("container.reported", "report")
     assert finding["outcome"]["ran_ms"] is None
-    assert trial.probe.alive()
+    trial.probe.wait_alive()
     assert len(agent.findings(name=trial.name)) == 1
 
 
@@ -173,7 +173,7 @@ def test_observe_touches_nothing_at_all(
     agent.until(lambda: bool(agent.findings(name=denied.name)), "the deny to be reported")
     after = [host.inspect(trial.name) for trial in (created, started, denied)]
     assert after == before
-    assert started.probe.alive()
-    assert denied.probe.alive()
+    started.probe.wait_alive()
+    denied.probe.wait_alive()
     assert frozen(host) == []
     assert not list(host.path("/var/lib/dockwarden/evidence").glob("*"))

@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import leftovers
 from tests.lab.agent import ROOT
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.lab
 
@@ -45,7 +46,7 @@ def started() -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, host_of(seen)
     finally:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
 
 
 def test_it_shows_what_it_promises_and_leaves_nothing() -> None:
@@ -79,7 +80,7 @@ def test_an_interrupted_demo_leaves_nothing(number: signal.Signals) -> None:
     with started() as (process, name):
         assert not leftovers.traces(name).none
         process.send_signal(number)
-        rest = process.communicate(timeout=60)[0]
+        rest = process.communicate(timeout=PATIENCE)[0]
         assert process.returncode == 128 + number
         assert "Interrupted: everything is being removed." in rest
         assert leftovers.traces(name).none
@@ -89,7 +90,7 @@ def test_a_reader_that_goes_away_leaves_nothing() -> None:
     with started() as (process, name):
         assert process.stdout
         process.stdout.close()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE)
         assert leftovers.traces(name).none
 
 
@@ -128,7 +129,7 @@ def test_wrong_usage_is_told(wrong: tuple[str, ...]) -> None:
 def test_help_needs_neither_root_nor_anything_installed() -> None:
     nobody = ["unshare", "--user", "bash", DEMO]  # an unmapped user reads what root may
     assert "--keep" in run("--help").stdout
-    done = subprocess.run(nobody, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(nobody, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert "needs root" in done.stderr and "fix: sudo" in done.stderr
 
@@ -139,5 +140,5 @@ def _image(tag: str) -> str:
 
 def _inside(entrance: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [entrance, *command], capture_output=True, text=True, timeout=120, check=False
+        [entrance, *command], capture_output=True, text=True, timeout=PATIENCE, check=False
     )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from tests.lab.host import LabHost
 from tests.lab.internet import HOST4, Internet
 from tests.lab.namespaces import NETWORKS
 from tests.lab.registry import Registry
+from tests.patience import PATIENCE, until
 
 PRIVATE, QUAY4, QUAY6 = "10.9.9.9", "198.51.100.10", "2001:db8:1::10"
 OTHER4, OTHER6 = "198.51.100.20", "2001:db8:1::20"
@@ -44,7 +45,6 @@ NOWHERE = [
     f"{OTHER4}/{IMAGE}",
     f"{OTHER4}:5001/{IMAGE}",
 ]
-PATIENCE = 30.0  # s
 FLAVOURS = [Flavour("20.10", "v1", "classic"), Flavour("newest", "v2", "containerd")]
 
 pytestmark = pytest.mark.lab
@@ -185,10 +185,7 @@ def test_a_pull_under_way_is_cut_when_the_rules_arrive(street: Street) -> None:
             stdout=output,
             stderr=output,
         )
-    end = time.monotonic() + PATIENCE
-    while "Pulling fs layer" not in log.read_text():
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
+    until(lambda: "Pulling fs layer" in log.read_text(), log.read_text)
     assert pull.poll() is None
     street.firewall.apply()
     assert pull.wait(PATIENCE) != 0, log.read_text()
@@ -196,12 +193,7 @@ def test_a_pull_under_way_is_cut_when_the_rules_arrive(street: Street) -> None:
 
 def test_a_restarted_engine_is_bound_again(locked: Street) -> None:
     locked.host.stop_engine()
-    end = time.monotonic() + PATIENCE
-    while locked.host.engine_cgroup.exists():  # as systemd does; the new one has another id
-        assert time.monotonic() < end
-        with suppress(OSError):
-            locked.host.engine_cgroup.rmdir()
-        time.sleep(0.02)
+    locked.host.remove_engine_cgroup()
     locked.host.start_engine()
     assert locked.pull(f"other.test/{IMAGE}").returncode != 0
     assert locked.pull(f"images.acme.test/{IMAGE}").returncode == 0
@@ -254,20 +246,14 @@ def test_published_ports_work_from_outside_and_on_loopback(locked: Street) -> No
     )
     try:
         ask = [sys.executable, "-c", read]
-        assert _eventually(lambda: locked.host.run([*ask, "127.0.0.1"], check=False).stdout)
+        until(
+            lambda: locked.host.run([*ask, "127.0.0.1"], check=False).stdout == "served\n",
+            "an answer on loopback",
+        )
         assert locked.internet.run(*ask, HOST4).stdout == "served\n"
         assert locked.host.run([*ask, "::1"]).stdout == "served\n"
     finally:
         locked.host.docker("rm", "--force", "web", check=False)
-
-
-def _eventually(ask: Callable[[], str]) -> bool:
-    end = time.monotonic() + PATIENCE
-    while ask() != "served\n":
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def test_dockers_own_rules_are_as_before_after_apply_and_restore(street: Street) -> None:
@@ -292,10 +278,10 @@ def test_a_flushed_ruleset_comes_back_and_names_who_flushed_it(street: Street) -
                 continue  # it also flushes what the newest engine needs for its networks
             street.messages.clear()
             street.host.run(["nft", *command.split()])
-            end = time.monotonic() + PATIENCE
-            while not any(isinstance(m, Disturbance) for m in list(street.messages)):
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            until(
+                lambda: any(isinstance(m, Disturbance) for m in list(street.messages)),
+                "news of the disturbance",
+            )
             told = next(m for m in street.messages if isinstance(m, Disturbance))
             assert told.culprit.startswith("nft[")
             assert street.pull(f"other.test/{IMAGE}").returncode != 0
@@ -313,9 +299,6 @@ def test_the_helper_is_replaced_when_it_dies_and_the_table_stands_meanwhile(
     assert Path(f"/proc/{pid}/comm").read_text().startswith("python3")
     os.kill(pid, signal.SIGKILL)
     assert locked.pull(f"other.test/{IMAGE}").returncode != 0
-    end = time.monotonic() + PATIENCE
-    while locked.firewall.pid in (None, pid):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: locked.firewall.pid not in (None, pid), "another helper")
     assert locked.firewall.drift().none
     assert locked.pull(f"other.test/{IMAGE}").returncode != 0

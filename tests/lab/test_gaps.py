@@ -17,6 +17,7 @@ from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.trials import Trial, Trials, nothing_stays_frozen, state
+from tests.patience import until
 
 Maker = Callable[..., BuiltImage]
 MakeTrials = Callable[..., Trials]
@@ -33,10 +34,7 @@ def live_restore(host: LabHost, wanted: bool) -> Iterator[None]:
         settings = json.loads(file.read_text())
         file.write_text(json.dumps({**settings, "live-restore": value}))
         host.reload_engine()
-        end = time.monotonic() + 10
-        while host.api("GET", "/info")[1]["LiveRestoreEnabled"] is not value:
-            assert time.monotonic() < end, "the engine does not reload"
-            time.sleep(0.05)
+        until(lambda: host.api("GET", "/info")[1]["LiveRestoreEnabled"] is value, "its reload")
 
     if wanted:
         have(True)
@@ -143,19 +141,24 @@ def test_what_starts_while_the_agent_is_away_is_judged_when_it_is_back(
             for image in (bad, good):
                 swarm.append((image, trials.run(image, "--network=none", once=len(swarm) % 4 > 1)))
 
+    def await_starts(number: int) -> None:
+        wanted = len(swarm) + number
+        until(lambda: len(swarm) >= wanted or starting.done(), f"{number} more starts")
+
     with ThreadPoolExecutor(1) as pool:
         starting = pool.submit(start_all_the_while)
-        time.sleep(0.4)
-        end_agent(agent, how)
-        nothing_stays_frozen(host, within_s=15)
-        time.sleep(0.8)
-        if not agent.running:
-            agent.start()
-        agent.until(agent.stands, "the gate to stand again")
-        time.sleep(0.3)
-        enough.set()
+        try:
+            await_starts(1)
+            end_agent(agent, how)
+            nothing_stays_frozen(host)
+            await_starts(2)
+            if not agent.running:
+                agent.start()
+            agent.until(agent.stands, "the gate to stand again")
+            await_starts(1)
+        finally:
+            enough.set()
         starting.result()
-    assert len(swarm) > 2
     for image, trial in swarm:
         if image is bad:
             trials.judged(trial)
@@ -200,7 +203,7 @@ def test_more_events_than_the_engine_remembers(
     agent.start()
     trials.ended(runs, "unlisted")
     assert agent.finding(ended.name)["outcome"]["action"] == "report"
-    assert stays.probe.alive()
+    stays.probe.wait_alive()
 
 
 def test_a_flood_of_events_while_the_agent_watches_delays_no_judgement(
@@ -222,7 +225,7 @@ def test_a_flood_of_events_while_the_agent_watches_delays_no_judgement(
         flooding.result()
     for trial in started:
         trials.never_ran(trial)
-    assert stays.probe.alive()
+    stays.probe.wait_alive()
 
 
 @pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4])
@@ -236,7 +239,7 @@ def test_an_engine_that_hangs_while_containers_start_and_comes_back(
         time.sleep(after_s)
         host.pause_engine()
         time.sleep(1.5)
-        assert stays.probe.alive()
+        stays.probe.wait_alive()
         host.resume_engine()
         started = [each.result() for each in starting]
     for image, trial in zip(images, started, strict=True):

@@ -264,7 +264,7 @@ def test_what_is_built_on_an_approved_image_runs_where_derived_images_may(
         assert finding["decision"]["verdict"] == "derived"
         assert good.repository in finding["decision"]["reason"]
         assert finding["decision"]["repository"] == good.repository
-        assert trial.probe.alive()
+        trial.probe.wait_alive()
     copied = (f"FROM {bad.reference()}", "COPY added /added")
     build(host, tmp_path, "derived:bad", *copied, environment=BUILDKIT, check=True)
     trials.never_ran(trials.run("derived:bad"))

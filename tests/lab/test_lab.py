@@ -37,7 +37,7 @@ def test_an_image_from_the_registry_runs(
     start(host, push_image(), probe)
     reading = probe.wait()
     assert before < reading.first_ns < time.monotonic_ns()
-    assert probe.alive()
+    probe.wait_alive()
 
 
 def test_a_probe_that_ends_at_once_has_still_run(
@@ -90,7 +90,7 @@ def test_containers_sit_below_the_hosts_own_cgroup_and_freeze_there(
     time.sleep(0.05)
     assert not probe.alive()
     host.freeze(container, frozen=False)
-    assert probe.alive()
+    probe.wait_alive()
 
 
 def test_the_engine_sees_the_cgroup_version_and_store_of_the_flavour(
@@ -190,7 +190,7 @@ def test_a_paused_engine_does_not_answer_and_then_goes_on(host: LabHost) -> None
     with pytest.raises(OSError, match="timed out"):
         host.api("GET", "/_ping", timeout_s=0.3)
     host.resume_engine()
-    host.wait_ready(deadline_s=5)
+    host.wait_ready()
 
 
 def test_containers_survive_the_death_of_a_live_restore_engine(
@@ -204,7 +204,7 @@ def test_containers_survive_the_death_of_a_live_restore_engine(
     probe.wait()
     host.kill_engine()
     assert not host.running
-    assert probe.alive()
+    probe.wait_alive()
     host.start_engine()
     assert host.inspect(container)["State"]["Running"]
 

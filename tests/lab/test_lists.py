@@ -163,7 +163,7 @@ def test_an_approval_may_end_while_its_image_runs(
     finding = trials.agent.finding(trial.name)
     assert finding["event"] == "container.reported"
     assert finding["decision"]["verdict"] == "expired"
-    assert trial.probe.alive()
+    trial.probe.wait_alive()
 
 
 def test_this_hosts_own_exemption_lets_one_image_run(
@@ -177,7 +177,7 @@ def test_this_hosts_own_exemption_lets_one_image_run(
     finding = trials.agent.finding(trial.name)
     assert finding["decision"]["verdict"] == "waived"
     assert finding["decision"]["scope"] == "host"
-    assert trial.probe.alive()
+    trial.probe.wait_alive()
     trials.never_ran(trials.run(denied), "denied")
     trials.never_ran(trials.run(bad))
 

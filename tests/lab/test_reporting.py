@@ -16,6 +16,7 @@ from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.trials import Trials
+from tests.patience import PATIENCE
 from tests.uplink.station import ROOT, Station
 
 PASSWORD = "correct horse battery staple"
@@ -38,7 +39,7 @@ class LabStation(Station):
                 stdout=log,
                 stderr=log,
             )
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not self._reached():
             said = (self.folder / "collector.log").read_text()[-3000:]
             assert process.poll() is None and time.monotonic() < end, said
@@ -50,7 +51,7 @@ class LabStation(Station):
         return {k: v for k, v in self.environment().items() if os.environ.get(k) != v}
 
     def _reached(self) -> bool:
-        probe = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), 1)"
+        probe = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), 9)"
         return self._host.run([sys.executable, "-c", probe], check=False).returncode == 0
 
 
@@ -85,7 +86,7 @@ def test_a_violation_appears_on_the_page(
         settings = {"url": station.url, "enrolment_secret": station.secret()}
         agent = make_agent(collector=settings)
         agent.until(lambda: _kinds(station) >= {"notice"}, "the agent's first report")
-        agent.until(lambda: bool(_states(station)), "the heartbeat", 30.0)
+        agent.until(lambda: bool(_states(station)), "the heartbeat")
         assert _states(station) == [("enforce",)]
         trials = Trials(host, agent, tmp_path)
         with browser(host, station, bad.repository) as page:
@@ -129,7 +130,7 @@ def browser(host: LabHost, station: Station, word: str) -> Iterator[IO[bytes]]:
     try:
         assert process.stdout
         yield process.stdout
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         assert picture.stat().st_size > 1000
     finally:
         process.kill()

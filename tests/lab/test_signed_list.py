@@ -246,7 +246,7 @@ def test_break_glass(signed: Trials, published: Published, bad: BuiltImage) -> N
     assert agent.stop() == 0
     agent.start()
     assert agent.status()["break_glass"]["issued_by"] == "carol"
-    assert trial.probe.alive()
+    trial.probe.wait_alive()
     assert agent.cli("break-glass", "apply", token).returncode == 1  # it counts once
 
     agent.cli("break-glass", "end", check=True)

@@ -23,6 +23,7 @@ from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
 from tests.lab.probe import Probe
 from tests.lab.registry import Registry
+from tests.patience import PATIENCE
 
 NETLINK_NETFILTER = 12
 NFT_MSG_GETGEN = 10 << 8 | 16
@@ -50,7 +51,7 @@ def other_process() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     finally:
         process.stdin.close()
         process.stdout.close()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def machine() -> tuple[str, str, bytes]:
@@ -117,7 +118,7 @@ def test_a_process_that_left_all_of_the_hosts_cgroups_is_found_by_its_mounts(
         (hierarchy.mount / "cgroup.procs").write_text(str(stray.pid))
     assert stray.pid not in cgroups.processes(host.name)
     host.close()
-    assert stray.wait(timeout=5) == -signal.SIGKILL
+    assert stray.wait(timeout=PATIENCE) == -signal.SIGKILL
     assert leftovers.traces(host.name).none
 
 
@@ -134,7 +135,7 @@ def test_clean_removes_what_a_crashed_run_left_and_spares_the_living(
 ) -> None:
     with other_process() as (living, _), other_process() as (dead, crashed):
         os.kill(crashed.pid, signal.SIGKILL)
-        crashed.wait(timeout=10)
+        crashed.wait(timeout=PATIENCE)
         assert not leftovers.traces(dead).none
         assert command.main(["clean"]) == 0
         assert f"removed {dead}" in capsys.readouterr().out

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import subprocess
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.probe import Probe
+from tests.patience import until
 
 ENDED = ("container.refused", "container.killed", "container.stopped", "container.paused")
 _numbers = itertools.count(1)
@@ -110,7 +110,7 @@ class Trials:
         """It was started, runs undisturbed, and nothing is said about it."""
         assert trial.done.returncode == 0, trial.done.stderr
         trial.probe.wait()
-        assert trial.probe.alive()
+        trial.probe.wait_alive()
         assert self.agent.findings(name=trial.name) == []
 
     def ended(self, trial: Trial, verdict: str, event: str = "container.killed") -> dict[str, Any]:
@@ -159,9 +159,6 @@ def _is_frozen(directory: Path, files: Iterable[str]) -> bool:
     return False
 
 
-def nothing_stays_frozen(host: LabHost, *, within_s: float = 5.0) -> None:
-    """What is held at the gate just now is settled soon; nothing else is frozen."""
-    end = time.monotonic() + within_s
-    while left := frozen(host):
-        assert time.monotonic() < end, f"still frozen: {left}"
-        time.sleep(0.02)
+def nothing_stays_frozen(host: LabHost) -> None:
+    """What is held at the gate just now is settled in the end; nothing else is frozen."""
+    until(lambda: not frozen(host), lambda: f"all thawed: {frozen(host)}", pause=0.02)

@@ -8,11 +8,13 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
+
 
 class UnixConnection(http.client.HTTPConnection):
     """An HTTP connection over a unix socket."""
 
-    def __init__(self, path: Path, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, path: Path, *, timeout_s: float = PATIENCE) -> None:
         super().__init__("docker", timeout=timeout_s)
         self._path = path
 
@@ -24,7 +26,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 def request(
-    path: Path, method: str, target: str, body: Any = None, *, timeout_s: float = 30.0
+    path: Path, method: str, target: str, body: Any = None, *, timeout_s: float = PATIENCE
 ) -> tuple[int, Any]:
     """Send one request; return the status and the answer, decoded if it is one JSON document."""
     connection = UnixConnection(path, timeout_s=timeout_s)

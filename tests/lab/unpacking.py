@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.lab.apt import PackageMissing, PrivateApt
 from tests.lab.catalogue import Engine, Recipe
 from tests.lab.errors import EngineUnusable
+from tests.patience import PATIENCE
 
 PROGRAMS = ("dockerd", "docker", "containerd", "runc")
 
@@ -96,7 +97,7 @@ def _complete_libraries(apt: PrivateApt, staging: Path) -> None:
                 env=environment,
                 capture_output=True,
                 text=True,
-                timeout=30,
+                timeout=PATIENCE,
             )
             missing |= set(re.findall(r"(\S+\.so\S*) => not found", ldd.stdout))
         wanted = {LIBRARY_PACKAGES[name] for name in missing if name in LIBRARY_PACKAGES}
@@ -116,7 +117,7 @@ def _first_line(engine: Engine, program: str) -> str:
         env=engine.environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     if done.returncode:
         raise EngineUnusable(f"{program} --version: {done.stderr.strip()[-200:]}")

@@ -8,12 +8,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from tests.patience import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,23 +46,20 @@ class Station:
     def start(self) -> None:
         """Serve, and wait until it answers."""
         with (self.folder / "collector.log").open("ab") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 [sys.executable, "-m", "collector", "serve"],
                 env=self.environment(),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + 20
-        while not self.answers():
-            said = (self.folder / "collector.log").read_text()[-3000:]
-            assert self._process.poll() is None and time.monotonic() < end, said
-            time.sleep(0.02)
+        until(lambda: self.answers() or process.poll() is not None, "its answer")
+        assert process.poll() is None, (self.folder / "collector.log").read_text()[-3000:]
 
     def answers(self) -> bool:
         """Whether anything listens there."""
         try:
-            urllib.request.urlopen(f"{self.url}/login", timeout=2).close()
+            urllib.request.urlopen(f"{self.url}/login", timeout=PATIENCE).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -7,8 +7,7 @@ import os
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from agent.adapters.uplink_helper import Uplink, UplinkState
 from agent.control.spooling import SpooledFindings
 from agent.uplink.uplink_order import Order
 from tests.fakes.findings import a_finding
+from tests.patience import until
 from tests.uplink.crashing import of_image
 from tests.uplink.station import ROOT, Station, station
 
@@ -59,22 +59,16 @@ class Rig:
         assert self.crashes == []
 
 
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_enrolled_by_its_secret_it_delivers_what_was_there_and_what_comes(
     tmp_path: Path, collector: Station
 ) -> None:
     with Rig(tmp_path, collector.url, collector.secret()) as rig:
         rig.sink.record([of_image(a_finding(n), str(n)) for n in range(5)])
-        until(lambda: rig.spool.state().records == 0)
+        until(lambda: rig.spool.state().records == 0, "the delivery")
         rig.sink.record([of_image(a_finding(9), "nine")])
-        until(lambda: rig.spool.state().records == 0)
-        assert (rig.uplink.state.error, rig.uplink.state.sent) == ("", 6)
+        until(lambda: rig.spool.state().records == 0, "the second delivery")
+        until(lambda: rig.uplink.state.sent == 6, "its count")
+        assert rig.uplink.state.error == ""
     assert stat.S_IMODE(rig.token.stat().st_mode) == 0o600
     host = json.loads(rig.token.read_text())["host_id"]
     rows = collector.rows("SELECT host_id FROM events")
@@ -88,7 +82,7 @@ def test_a_refused_token_is_told_and_never_exchanged(tmp_path: Path, collector: 
     before = collector.rows("SELECT count(*) FROM hosts")
     with rig:
         rig.sink.record([a_finding(1)])
-        until(lambda: rig.uplink.state.refused)
+        until(lambda: rig.uplink.state.refused, "the refusal")
         assert [state.refused for state in rig.told] == [True]
     assert rig.token.read_text() == kept
     assert collector.rows("SELECT count(*) FROM hosts") == before
@@ -98,11 +92,12 @@ def test_a_refused_token_is_told_and_never_exchanged(tmp_path: Path, collector: 
 def test_a_process_that_is_killed_is_started_again(tmp_path: Path, collector: Station) -> None:
     with Rig(tmp_path, collector.url, collector.secret()) as rig:
         rig.sink.record([a_finding(1)])
-        until(lambda: rig.uplink.pid is not None)
+        until(lambda: rig.uplink.pid is not None, "its process")
         pid = rig.uplink.pid
         assert pid is not None
         os.kill(pid, 9)
-        until(lambda: rig.spool.state().records == 0 and rig.uplink.state.error == "")
+        until(lambda: rig.spool.state().records == 0, "the delivery")
+        until(lambda: rig.uplink.state.error == "", "its end without an error")
         assert rig.uplink.pid != pid
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.lab.apt import run_checked
 from tests.lab.errors import LabError
 from tests.lab.paths import cache_directory
+from tests.patience import PATIENCE, until
 
 SOURCE = Path(__file__).with_name("probe.c")
 TIMES = struct.Struct("=qq")
@@ -68,17 +69,24 @@ class Probe:
         """Whether user code ever ran."""
         return self.read() is not None
 
-    def wait(self, *, deadline_s: float = 10.0) -> Reading:
+    def wait(self) -> Reading:
         """Wait until user code runs."""
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + PATIENCE
         while (reading := self.read()) is None:
             if time.monotonic() > end:
-                raise LabError(f"no user code ran within {deadline_s} s: {self.file.name}")
+                raise LabError(f"no user code ran within {PATIENCE} s: {self.file.name}")
             time.sleep(0.001)
         return reading
 
+    def wait_alive(self) -> None:
+        """Wait until user code runs on from now."""
+        self.wait()
+        before = self.read()
+        until(lambda: self.read() != before, f"{self.file.name} runs on", pause=0.001)
+
     def alive(self, *, within_s: float = 0.1) -> bool:
-        """Whether user code runs just now (frozen or dead code does not)."""
+        """Whether user code runs just now (frozen or dead code does not, nor on a busy
+        machine code that waits for its turn: show with `wait_alive` that it does)."""
         before = self.read()
         time.sleep(within_s)
         return before is not None and self.read() != before
