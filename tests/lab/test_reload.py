@@ -20,11 +20,10 @@ def test_enforcement_is_switched_on_and_off_by_reloads(
     agent.configure(agent={"mode": "observe"})
     assert "agent.mode" in agent.cli("reload", check=True).stdout
     unguarded = trials.run(bad)
-    unguarded.probe.wait()
-    assert unguarded.probe.alive()
+    unguarded.probe.wait_alive()
     agent.configure(agent={"mode": "enforce"})
     os.kill(agent.pid, signal.SIGHUP)
-    agent.until(lambda: agent.status().get("mode") == "enforce", "enforce mode", 60.0)
+    agent.until(lambda: agent.status().get("mode") == "enforce", "enforce mode")
     trials.ended(unguarded, "unlisted")
     trials.never_ran(trials.run(bad))
     assert agent.gate_pid == gate
