@@ -16,6 +16,7 @@ _COMMANDS = {
     "run": "agent.cli.run",
     "reload": "agent.cli.reload",
     "status": "agent.cli.status",
+    "doctor": "agent.cli.doctor",
     "ps": "agent.cli.ps",
     "check": "agent.cli.check",
     "explain": "agent.cli.explain",

@@ -19,6 +19,9 @@ from agent.errors import ConfigInvalid
 FOUND = 3  # exit code: violations, drift or a refusal
 
 _COLOURS = {
+    "ok": "green",
+    "warning": "yellow",
+    "failed": "red",
     "approved": "green",
     "waived": "yellow",
     "derived": "yellow",
@@ -66,6 +69,14 @@ def emit_facts(facts: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in told), default=0)
     for name, value in told:
         click.echo(f"{name.ljust(width)}  {_coloured(value, value)}")
+
+
+def printed_check(check: str, state: str, found: str, fix: str) -> None:
+    """One line a check, below it what to do."""
+    padded = _coloured(state, state.ljust(7))
+    click.echo(f"{padded}  {printable(check).ljust(22)}  {printable(found)}")
+    if fix:
+        click.echo(f"{'':33}fix: {printable(fix)}")
 
 
 def cell(value: object) -> str:

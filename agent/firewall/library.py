@@ -27,7 +27,7 @@ class Refused(Exception):
     """The library or the kernel would not have the rules; the message is theirs, one line."""
 
 
-def _load() -> Any:
+def load() -> Any:
     """The module, from where distributions put it, else from this interpreter's own places."""
     for place in _PLACES:
         path = place.format(*sys.version_info)
@@ -62,7 +62,7 @@ class Library:
     the kernel has no nf_tables."""
 
     def __init__(self) -> None:
-        module = _load()
+        module = load()
         before = _sockets()
         try:
             self._context = module.Nftables()
