@@ -1,5 +1,5 @@
 """`python -m collector` is `dockwarden-collector`."""
 
-from collector.cli import main
+from collector.entry_point import main
 
 main()

@@ -1,5 +1,5 @@
 """`python -m registrar` is `dockwarden-registrar`."""
 
-from registrar.cli.main import main
+from registrar.entry_point import main
 
 main()

@@ -41,7 +41,8 @@ def config() -> None:
 def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Check every layer and name every error at once, with file, key and fix.
 
-    Says on standard error which names of the lockdown this host cannot resolve now.
+    Says on standard error which names of the lockdown this host cannot resolve now, and whether
+    the extra that signed lists need is not installed.
 
     \b
     Examples:
@@ -58,7 +59,7 @@ def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
         else:
             complain(error)
         ctx.exit(1)
-    warnings = _unresolved(loaded.config)
+    warnings = _not_installed(loaded.config) + _unresolved(loaded.config)
     if output == "json":
         emit_json({"valid": True, "problems": [], "warnings": warnings, "files": loaded.files})
         return
@@ -101,6 +102,14 @@ def _note_expired(loaded: "Loaded") -> None:
         if exemption.expires_at <= now:
             when = exemption.expires_at.isoformat()
             note(f"the exemption of {exemption.digest} ended at {when}: renew or remove it")
+
+
+def _not_installed(config: "Config") -> list[str]:
+    from agent.extras import install, lacks_signed
+
+    if not config.allowlist.signed or not (lack := lacks_signed()):
+        return []
+    return [f'[allowlist] source = "{config.allowlist.source}": {lack}; {install("signed")}']
 
 
 def _unresolved(config: "Config") -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.domain.base_errors import DockwardenError
+from agent.extras import install, lacks_signed
 from agent.sync.deadline import DeadlinePassed
 from agent.sync.process_limits import become, bound, unalarmed
 from agent.sync.sync_request import Request, SyncReport, request_of, to_json
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _sync_report(request: Request, user: str) -> SyncReport:
+    if lack := lacks_signed():
+        return SyncReport(0, False, error=lack, hint=install("signed"))
     try:
         bound(request.deadline_seconds)
         from agent.sync.sync_run import sync  # heavy; under the limits, and while it can be read

@@ -22,6 +22,7 @@ from agent.domain.break_glass_token import (
     check_token,
     token_of,
 )
+from agent.extras import install, lacks_signed
 
 DEADLINE_SECONDS: Final = 20
 _LIST: Final = ".list.json"
@@ -75,6 +76,8 @@ def _envelope(token: bytes) -> dict[str, Any]:
 
 def _signed_payload(document: dict[str, Any], keys: list[Mapping[str, Any]]) -> bytes:
     """What a listed key signed (DSSE v1, one signature is enough)."""
+    if lack := lacks_signed():
+        raise InvalidToken(lack, hint=install("signed"))
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import Error, VerificationError
     from securesystemslib.signer import Key

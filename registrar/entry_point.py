@@ -1,0 +1,11 @@
+"""Where `dockwarden-registrar` begins: it says so in one line if the extra is not installed."""
+
+from agent.extras import require
+
+
+def main() -> None:
+    """The script's entry point."""
+    require("dockwarden-registrar", "registrar")
+    from registrar.cli.main import main as command
+
+    command()
