@@ -362,8 +362,8 @@ class Daemon:
     def _tell_ready(self) -> None:
         """The start is over when gate and firewall stand or have said why not: systemd then starts
         the engine, and what that restarts must meet them."""
-        settled = self._gate_heard and self.reconciler.looked_at("firewall")
-        if settled or self.clock.monotonic() - self._started_at > READY_SECONDS:
+        is_known = self._gate_heard and self.reconciler.looked_at("firewall")
+        if is_known or self.clock.monotonic() - self._started_at > READY_SECONDS:
             self._ready = True
             self.systemd.ready(f"{self.policy.mode} mode")
 

@@ -28,7 +28,7 @@ import psycopg
 from benchmarks.collector_server import URL, WRITERS
 from collector.store import partitions
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk, Person
+from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.migrate import migrate
 from tests.collector.events import NOW, Sender, packed
 from tests.collector.postgres import cluster
@@ -124,11 +124,11 @@ def _migrated(url: str) -> str:
 def _requests(url: str, batch: int, reports: int) -> list[list[bytes]]:
     """For each host its requests, whole, in order."""
     database = Database.open(url)
-    desk = EnrolmentDesk(database)
-    _, secret = desk.create("benchmark", timedelta(days=3650), None, _BENCH, NOW)
+    enrolments = EnrolmentStore(database)
+    _, secret = enrolments.create("benchmark", timedelta(days=3650), None, _BENCH, NOW)
     queues = []
     for number in range(HOSTS):
-        host = desk.enrol(
+        host = enrolments.enrol(
             secret, machine_id="", boot_id="", hostname=f"host-{number}", by=_BENCH, now=NOW
         )
         assert host is not None

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from collector.app import make_app
 from collector.ingest.decode import Event
-from collector.ingest.limits import Rate
+from collector.ingest.request_limits import Rate
 from collector.store.database import Database
 
 URL = "BENCHMARK_DATABASE"

@@ -8,13 +8,13 @@ from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 
 from agent import __version__
-from collector.errors import SchemaBehind, StoreUnavailable
-from collector.ingest.enrol import enrol_route
+from collector.collector_errors import SchemaBehind, StoreUnavailable
+from collector.ingest.enrol_route import enrol_route
 from collector.ingest.known import REMEMBERED, KnownTokens
-from collector.ingest.limits import Buckets, Rate
-from collector.ingest.route import Door, events_route
+from collector.ingest.request_limits import Buckets, Rate
+from collector.ingest.route import IngestAccess, events_route
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk
+from collector.store.enrolment_store import EnrolmentStore
 from collector.store.migrate import check_current
 from collector.store.writer import Writer
 
@@ -36,7 +36,7 @@ def make_app(
     """
     linger = 0.0 if database.is_sqlite else _LINGER
     writer = Writer(database, threads=1 if database.is_sqlite else writers, linger=linger)
-    desk = EnrolmentDesk(database)
+    enrolments = EnrolmentStore(database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -58,9 +58,9 @@ def make_app(
         docs_url=None,
         redoc_url=None,
     )
-    door = Door(KnownTokens(desk.host_of, remembered), Buckets(rate), writer)
-    app.include_router(events_route(door))
-    app.include_router(enrol_route(desk))
+    access = IngestAccess(KnownTokens(enrolments.host_of, remembered), Buckets(rate), writer)
+    app.include_router(events_route(access))
+    app.include_router(enrol_route(enrolments))
     _add_health(app, database)
     if page is not None:
         app.mount("/", page)

@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 import httpx
 
 from agent.domain.finding_record import timestamp
-from collector.errors import StoreUnavailable
+from collector.collector_errors import StoreUnavailable
 from collector.store import partitions, silence
 from collector.store.database import Database
 from collector.store.retention import Retention, prune
 from collector.store.silence import Alert
 
-RESCAN_SECONDS = 15.0
+SILENCE_SECONDS = 15.0
 _HOURLY_SECONDS = 3600.0
 _WEBHOOK_SECONDS = 10.0
 _log = logging.getLogger("dockwarden.collector")
@@ -53,7 +53,7 @@ class Background:
     async def _run(self) -> None:
         while True:
             await asyncio.to_thread(self.turn)
-            await asyncio.sleep(RESCAN_SECONDS)
+            await asyncio.sleep(SILENCE_SECONDS)
 
     def turn(self) -> None:
         """One round; a database that does not answer is logged and tried again."""
@@ -65,7 +65,7 @@ class Background:
             if self._steady_since is None:
                 self._steady_since = now
             if now - self._steady_since >= self.quiet:
-                silence.sweep(self.database, now, announce=bool(self.webhook))
+                silence.check(self.database, now, announce=bool(self.webhook))
             if self.webhook:
                 self._deliver(now)
         except StoreUnavailable as error:

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from agent.domain.base_errors import DockwardenError
+from collector.collector_config import DEFAULT_FILE, FILE_VARIABLE, PREFIX
 from collector.commands.admin import admin
 from collector.commands.common import Called
 from collector.commands.enrolment import enrolment
-from collector.commands.fleet import hosts
-from collector.commands.running import check, migrate, prune, serve
-from collector.config import DEFAULT_FILE, FILE_VARIABLE, PREFIX
+from collector.commands.fleet_commands import hosts
+from collector.commands.serve_commands import check, migrate, prune, serve
 
 _EPILOG = f"""\b
 Configuration: {DEFAULT_FILE} (or --config, or {FILE_VARIABLE}), then the environment:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from collector.config import Config
+from collector.collector_config import Config
 from collector.store.database import Database
 
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from collector import clock
+from collector import collector_clock
 from collector.app import make_app
 from collector.background import Background
-from collector.config import FILE_VARIABLE, Config, load
-from collector.ingest.limits import Rate
+from collector.collector_config import FILE_VARIABLE, Config, load
+from collector.ingest.request_limits import Rate
 from collector.opening import open_database
 from collector.store import partitions
 from collector.store.access import AccountBook, AuditLog
-from collector.store.desk import EnrolmentDesk
+from collector.store.enrolment_store import EnrolmentStore
 from collector.store.fleet import FleetReader
 from collector.store.migrate import check_current, migrate
 from collector.store.retention import Retention
 from collector.store.shared import cookie_key
 from collector.web.accounts import Role
-from collector.web.app import make_page
-from collector.web.visit import OidcSettings, PageSettings, Ports
+from collector.web.page_app import make_page
+from collector.web.request_context import OidcSettings, PageSettings, Ports
 
 _GRACEFUL_SECONDS = 15
 
@@ -36,7 +36,7 @@ def prepare(config: Config) -> None:
         if database.is_sqlite:
             migrate(database)
         check_current(database)
-        partitions.ensure(database, clock.now())
+        partitions.ensure(database, collector_clock.now())
     finally:
         database.close()
 
@@ -48,15 +48,15 @@ def make() -> FastAPI:
     background = Background(
         database,
         Retention(**dict(config.retention)),
-        clock.now,
+        collector_clock.now,
         config.alerts.webhook,
     )
     ports = Ports(
         FleetReader(database),
-        EnrolmentDesk(database),
+        EnrolmentStore(database),
         AuditLog(database),
         AccountBook(database),
-        clock.now,
+        collector_clock.now,
     )
     return make_app(
         database,

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from collector import clock
+from collector import collector_clock
 from collector.commands.common import Called, opened, person
 
 
@@ -34,5 +34,5 @@ def set_password(called: Called, name: str, role: str, from_stdin: bool) -> None
         raise click.ClickException("a password needs 12 characters at least")
     account = Account(name, hash_password(password), Role(role))
     with opened(called) as database:
-        AccountBook(database).set_account(account, person().who, clock.now())
+        AccountBook(database).set_account(account, person().who, collector_clock.now())
     click.echo(f"{name} may sign in as {role}")

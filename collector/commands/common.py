@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from agent.domain.text import printable
-from collector.config import Config, load
+from collector.collector_config import Config, load
 from collector.opening import open_database
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk, Person
+from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.migrate import migrate
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -47,10 +47,10 @@ def person() -> Person:
     return Person(f"command line ({os.environ.get('SUDO_USER') or os.environ.get('USER', 'root')})")
 
 
-def at_desk(called: Called, do: Callable[[Any, Any], Any]) -> Any:
+def with_enrolments(called: Called, do: Callable[[Any, Any], Any]) -> Any:
     """Do something with enrolment, as whoever called."""
     with opened(called) as database:
-        return do(EnrolmentDesk(database), person())
+        return do(EnrolmentStore(database), person())
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 import click
 
 from agent.domain.text import printable
-from collector import clock
-from collector.commands.common import Called, at_desk, json_option, table
+from collector import collector_clock
+from collector.commands.common import Called, json_option, table, with_enrolments
 
 
 @click.group()
@@ -24,8 +24,11 @@ def enrolment() -> None:
 @click.pass_obj
 def new(called: Called, note: str, hours: float, uses: int | None) -> None:
     """Make a secret; it is printed once, to standard output."""
-    secret, text = at_desk(
-        called, lambda desk, by: desk.create(note, timedelta(hours=hours), uses, by, clock.now())
+    secret, text = with_enrolments(
+        called,
+        lambda enrolments, by: enrolments.create(
+            note, timedelta(hours=hours), uses, by, collector_clock.now()
+        ),
     )
     click.echo(f"valid until {secret.expires_at:%Y-%m-%d %H:%M}Z; id {secret.id}", err=True)
     click.echo(text)
@@ -36,11 +39,11 @@ def new(called: Called, note: str, hours: float, uses: int | None) -> None:
 @click.pass_obj
 def list_secrets(called: Called, as_json: bool) -> None:
     """All secrets, without their text."""
-    found = at_desk(called, lambda desk, _by: desk.secrets())
+    found = with_enrolments(called, lambda enrolments, _by: enrolments.secrets())
     if as_json:
         click.echo(json.dumps([asdict(secret) for secret in found], default=str, indent=2))
         return
-    now = clock.now()
+    now = collector_clock.now()
     table(
         ("ID", "STATE", "USED", "UNTIL", "BY", "NOTE"),
         [
@@ -62,8 +65,8 @@ def list_secrets(called: Called, as_json: bool) -> None:
 @click.pass_obj
 def revoke(called: Called, id: str) -> None:
     """Revoke a secret, or a host's token: ID is either's."""
-    now = clock.now()
-    if at_desk(called, lambda d, by: d.revoke(id, by, now) or d.revoke_host(id, by, now)):
+    now = collector_clock.now()
+    if with_enrolments(called, lambda d, by: d.revoke(id, by, now) or d.revoke_host(id, by, now)):
         click.echo("revoked")
         return
     raise click.ClickException(f"no secret or token in force has the id {printable(id)}")

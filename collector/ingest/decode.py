@@ -10,10 +10,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from agent.domain.hash_chain import link
-from collector.ingest.finding import read_finding
-from collector.ingest.heartbeat import read_heartbeat
-from collector.ingest.others import read_drops, read_inventory
-from collector.ingest.words import (
+from collector.ingest.field_types import (
     Hash,
     Sequence,
     Time,
@@ -22,6 +19,9 @@ from collector.ingest.words import (
     microseconds,
     what_is_wrong,
 )
+from collector.ingest.finding_form import read_finding
+from collector.ingest.heartbeat_form import read_heartbeat
+from collector.ingest.others import read_drops, read_inventory
 from collector.records import Batch, Body, Record, Type
 
 MOST_EVENTS = 500

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from collector.ingest.words import Count, Digest, Positive, Uuid7, fit
+from collector.ingest.field_types import Count, Digest, Positive, Uuid7, fit
 from collector.records import Drops, Inventory, Item, Row
 
 

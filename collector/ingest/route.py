@@ -13,12 +13,12 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.requests import ClientDisconnect
 
-from collector import clock
-from collector.errors import StoreUnavailable
+from collector import collector_clock
+from collector.collector_errors import StoreUnavailable
 from collector.ingest.decode import NotTheirs, TooMany, Unreadable, decode
 from collector.ingest.known import KnownTokens
-from collector.ingest.limits import LONGEST_BODY, Buckets, NoGzip, TooLarge, inflate
 from collector.ingest.openapi import EVENTS
+from collector.ingest.request_limits import LONGEST_BODY, Buckets, NoGzip, TooLarge, inflate
 from collector.records import Batch, Result
 from collector.store.writer import Busy, Writer
 from collector.times import us
@@ -28,7 +28,7 @@ _BUSY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class IngestAccess:
     """What the route needs."""
 
     tokens: KnownTokens
@@ -36,7 +36,7 @@ class Door:
     writer: Writer
 
 
-class Answer(Exception):
+class HttpError(Exception):
     """Anything but success: status, words, and seconds to wait if any."""
 
     def __init__(self, status: int, error: str, retry_after: float | None = None) -> None:
@@ -46,7 +46,7 @@ class Answer(Exception):
         self.retry_after = retry_after
 
 
-def events_route(door: Door) -> APIRouter:
+def events_route(access: IngestAccess) -> APIRouter:
     """The router with the one route."""
     router = APIRouter()
 
@@ -54,8 +54,8 @@ def events_route(door: Door) -> APIRouter:
     async def events(request: Request) -> Response:
         """Keep a batch of reports: answered with 200 only when it is committed."""
         try:
-            result = await _take(door, request)
-        except Answer as refusal:
+            result = await _take(access, request)
+        except HttpError as refusal:
             return refused(refusal.status, refusal.error, refusal.retry_after)
         except (NotTheirs, Unreadable) as problem:
             return _unreadable(problem)
@@ -68,19 +68,19 @@ def events_route(door: Door) -> APIRouter:
     return router
 
 
-async def _take(door: Door, request: Request) -> Result:
+async def _take(access: IngestAccess, request: Request) -> Result:
     headers = request.headers
-    host_id = await door.tokens.host(headers.get("authorization", ""), time.monotonic())
+    host_id = await access.tokens.host(headers.get("authorization", ""), time.monotonic())
     if host_id is None:
-        raise Answer(401, "the token is unknown or revoked")
-    if wait := door.buckets.wait(host_id, time.monotonic()):
-        raise Answer(429, "this host sends more than its share", wait)
+        raise HttpError(401, "the token is unknown or revoked")
+    if wait := access.buckets.wait(host_id, time.monotonic()):
+        raise HttpError(429, "this host sends more than its share", wait)
     if headers.get("content-type", "").partition(";")[0].strip().lower() != BATCH_TYPE:
-        raise Answer(415, f"the content type has to be {BATCH_TYPE}")
+        raise HttpError(415, f"the content type has to be {BATCH_TYPE}")
     body = _plain(await read_body(request, LONGEST_BODY), headers.get("content-encoding", ""))
-    batch = decode(body, host_id=host_id, received_at=us(clock.now()))
-    door.buckets.take(host_id, len(batch.records), time.monotonic())
-    return await _kept(door.writer, batch)
+    batch = decode(body, host_id=host_id, received_at=us(collector_clock.now()))
+    access.buckets.take(host_id, len(batch.records), time.monotonic())
+    return await _kept(access.writer, batch)
 
 
 async def _kept(writer: Writer, batch: Batch) -> Result:
@@ -91,16 +91,16 @@ async def _kept(writer: Writer, batch: Batch) -> Result:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """At most `limit` bytes; raises `Answer` as soon as there are more, or more are announced."""
+    """At most `limit` bytes; raises `HttpError` when there are, or are announced, more."""
     declared = request.headers.get("content-length", "0")
     if not declared.isascii() or not declared.isdigit() or int(declared[:20]) > limit:
-        raise Answer(413, f"the body may have {limit} bytes")
+        raise HttpError(413, f"the body may have {limit} bytes")
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise Answer(413, f"the body may have {limit} bytes")
+            raise HttpError(413, f"the body may have {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -123,11 +123,11 @@ def _plain(body: bytes, encoding: str) -> bytes:
             try:
                 return inflate(body)
             except TooLarge as error:
-                raise Answer(413, str(error)) from error
+                raise HttpError(413, str(error)) from error
             except NoGzip as error:
                 raise Unreadable(str(error)) from error
         case other:
-            raise Answer(415, f"content encoding {other[:40]!r} is not known; use gzip")
+            raise HttpError(415, f"content encoding {other[:40]!r} is not known; use gzip")
 
 
 def _unreadable(problem: NotTheirs | Unreadable) -> Response:

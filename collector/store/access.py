@@ -14,7 +14,7 @@ from collector.store.randomness import random_bytes
 from collector.store.schema import accounts, audit, sessions
 from collector.times import us, when
 from collector.web.accounts import Account, Role, Session
-from collector.web.values import AuditEntry, Slice
+from collector.web.page_values import AuditEntry, Slice
 
 LOGIN_FAILED = "login.failed"
 

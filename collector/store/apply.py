@@ -12,8 +12,8 @@ from sqlalchemy import Connection, or_, select, update
 
 from agent.domain.hash_chain import START
 from collector.records import Batch, Drops, Inventory, Record, Result, Row, State
-from collector.store import bulk, links, rollup, state
-from collector.store.chain import RESTARTED, Chain, Followed, Gap, follow
+from collector.store import bulk, chain_gaps, rollup, state
+from collector.store.chain_check import RESTARTED, Chain, Followed, Gap, follow
 from collector.store.schema import chains, events, hosts
 from collector.times import SECOND_US
 
@@ -47,7 +47,7 @@ def apply(connection: Connection, batches: Sequence[Batch]) -> list[Result]:
             ends.append(
                 (host_id, epoch, followed.chain.through, followed.chain.hash, host.received_at)
             )
-            late = links.settle(connection, host_id, epoch, followed.late, host.received_at)
+            late = chain_gaps.settle(connection, host_id, epoch, followed.late, host.received_at)
             kept = [*followed.advanced, *late]
             new.update(map(id, kept))
             rollup.add(rolled, host_id, kept)
@@ -136,7 +136,7 @@ def _follow(
     if chain is None and host.epochs:
         proofs.append(Gap(RESTARTED, 1, followed.chain.through, detail="the spool was made anew"))
     host.epochs[epoch] = followed.chain
-    links.keep(connection, host_id, epoch, proofs, host.received_at)
+    chain_gaps.keep(connection, host_id, epoch, proofs, host.received_at)
     return followed
 
 
@@ -149,7 +149,7 @@ def _set_state(connection: Connection, host_id: str, followed: Followed) -> None
         if isinstance(record.body, Inventory):
             state.set_inventory(connection, host_id, record.body)
         elif isinstance(record.body, Drops):
-            links.announce(connection, host_id, record.body)
+            chain_gaps.announce(connection, host_id, record.body)
 
 
 def _seen(connection: Connection, by_host: dict[str, _Host]) -> None:

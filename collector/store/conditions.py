@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, String, Tuple, and_, case, cast, func, lit
 
 from collector.store.schema import hosts
 from collector.times import first_id, us
-from collector.web.values import HostStatus
+from collector.web.page_values import HostStatus
 
 Column = ColumnElement[Any]
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from collector.errors import Refused, StoreUnavailable
+from collector.collector_errors import Refused, StoreUnavailable
 
 BUSY_SECONDS = 30.0  # how long one SQLite writer waits for another's transaction
 _WRITES = "dockwarden_writes"

@@ -15,7 +15,7 @@ from collector.store import conditions as where
 from collector.store.paging import pack, sliced, unpack
 from collector.store.schema import events, hosts, rollups
 from collector.times import HOUR_US, us, when
-from collector.web.values import (
+from collector.web.page_values import (
     FindingFilter,
     FindingRow,
     Handling,
@@ -29,23 +29,25 @@ from collector.web.values import (
 _PULL = re.compile(r"docker pull (\S+?)\.?(?:\s|$)")
 
 
-def over_time(connection: Connection, wanted: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
-    """Slots of `width` from `wanted.since` to `wanted.until` (both given), none left out."""
-    assert wanted.since is not None and wanted.until is not None
-    start, step = us(wanted.since), width // timedelta(microseconds=1)
-    s = _sums(wanted).c
+def over_time(
+    connection: Connection, criteria: FindingFilter, width: timedelta
+) -> tuple[Slot, ...]:
+    """Slots of `width` from `criteria.since` to `criteria.until` (both given), none left out."""
+    assert criteria.since is not None and criteria.until is not None
+    start, step = us(criteria.since), width // timedelta(microseconds=1)
+    s = _sums(criteria).c
     slot = ((s.at - start) // step).label("slot")
     found = connection.execute(select(slot, *_handled(s)).group_by(slot))
     counts = {row[0]: (int(row[1]), int(row[2])) for row in found}
-    total = -((start - us(wanted.until)) // step)
+    total = -((start - us(criteria.until)) // step)
     return tuple(
-        Slot(wanted.since + n * width, width, *counts.get(n, (0, 0))) for n in range(total)
+        Slot(criteria.since + n * width, width, *counts.get(n, (0, 0))) for n in range(total)
     )
 
 
-def by_level(connection: Connection, wanted: FindingFilter) -> tuple[LevelCount, ...]:
+def by_level(connection: Connection, criteria: FindingFilter) -> tuple[LevelCount, ...]:
     """Most violations first."""
-    s = _sums(wanted).c
+    s = _sums(criteria).c
     rows = connection.execute(
         select(s.scope, *_handled(s))
         .group_by(s.scope)
@@ -55,10 +57,10 @@ def by_level(connection: Connection, wanted: FindingFilter) -> tuple[LevelCount,
 
 
 def unapproved(
-    connection: Connection, wanted: FindingFilter, limit: int
+    connection: Connection, criteria: FindingFilter, limit: int
 ) -> tuple[UnapprovedImage, ...]:
     """Images without approval, those on most hosts first."""
-    sums = _sums(wanted)
+    sums = _sums(criteria)
     s = sums.c
     on = func.count(func.distinct(s.host_id))
     top = connection.execute(
@@ -86,7 +88,7 @@ def unapproved(
 
 
 def rows(
-    connection: Connection, wanted: FindingFilter, after: str, limit: int
+    connection: Connection, criteria: FindingFilter, after: str, limit: int
 ) -> Slice[FindingRow]:
     """Violations, latest first."""
     e = events.c
@@ -97,7 +99,7 @@ def rows(
         .order_by(e.event_id.desc(), e.host_id.desc())
         .limit(limit + 1)
     )
-    statement = _filtered(statement, e, wanted)
+    statement = _filtered(statement, e, criteria)
     last = unpack(after, str, str)
     if last and all(map(where.is_uuid, last)):
         key = (e.event_id, e.host_id)
@@ -128,45 +130,45 @@ def nearest(next_step: str) -> str:
     return found[1] if found else ""
 
 
-def _sums(wanted: FindingFilter) -> Subquery:
+def _sums(criteria: FindingFilter) -> Subquery:
     """Sums by the hour, or the events where text is searched for: with the same columns."""
-    if not wanted.search:
+    if not criteria.search:
         r = rollups.c
         columns = [r[name] for name in where.SUMMED]
         more = [r.hour.label("at"), r.first_at, r.last_at, r.next_step]
         statement = select(*columns, *more)
-        if wanted.since is not None:
-            statement = statement.where(r.hour >= us(wanted.since) // HOUR_US * HOUR_US)
-        if wanted.until is not None:
-            statement = statement.where(r.hour < us(wanted.until))
-        return _named(statement, r, wanted).subquery()
+        if criteria.since is not None:
+            statement = statement.where(r.hour >= us(criteria.since) // HOUR_US * HOUR_US)
+        if criteria.until is not None:
+            statement = statement.where(r.hour < us(criteria.until))
+        return _named(statement, r, criteria).subquery()
     e = events.c
     columns = [e[name] for name in where.SUMMED]
     more = [e.at, e.at.label("first_at"), e.at.label("last_at"), e.reference.label("next_step")]
     statement = select(*columns, *more).where(e.kind == "violation")
     statement = statement.join_from(events, hosts, hosts.c.host_id == e.host_id)
-    return _filtered(statement, e, wanted).subquery()
+    return _filtered(statement, e, criteria).subquery()
 
 
-def _filtered(statement: Select[Any], e: Any, wanted: FindingFilter) -> Select[Any]:
-    statement = _named(statement, e, wanted)
-    if wanted.search:
+def _filtered(statement: Select[Any], e: Any, criteria: FindingFilter) -> Select[Any]:
+    statement = _named(statement, e, criteria)
+    if criteria.search:
         statement = statement.where(
-            where.containing(wanted.search, e.container, e.reference, hosts.c.name)
+            where.containing(criteria.search, e.container, e.reference, hosts.c.name)
         )
-    return statement.where(where.ids_between(e.event_id, wanted.since, wanted.until))
+    return statement.where(where.ids_between(e.event_id, criteria.since, criteria.until))
 
 
-def _named(statement: Select[Any], c: Any, wanted: FindingFilter) -> Select[Any]:
-    if wanted.host:
-        statement = statement.where(where.id_is(c.host_id, wanted.host))
-    if wanted.scope:
-        statement = statement.where(where.within(c.scope, wanted.scope))
-    for column, text in ((c.verdict, wanted.verdict), (c.image, wanted.image)):
+def _named(statement: Select[Any], c: Any, criteria: FindingFilter) -> Select[Any]:
+    if criteria.host:
+        statement = statement.where(where.id_is(c.host_id, criteria.host))
+    if criteria.scope:
+        statement = statement.where(where.within(c.scope, criteria.scope))
+    for column, text in ((c.verdict, criteria.verdict), (c.image, criteria.image)):
         if text:
             statement = statement.where(column == where.sane(text))
-    if wanted.handling is not None:
-        statement = statement.where(c.handling == str(wanted.handling))
+    if criteria.handling is not None:
+        statement = statement.where(c.handling == str(criteria.handling))
     return statement
 
 

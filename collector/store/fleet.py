@@ -7,7 +7,7 @@ from sqlalchemy import select, union
 from collector.store import findings, fleet_summary, host_rows, image_hosts
 from collector.store.database import Database
 from collector.store.schema import hosts, rollups
-from collector.web.values import (
+from collector.web.page_values import (
     FindingFilter,
     FindingRow,
     FleetSummary,
@@ -34,15 +34,15 @@ class FleetReader:
         with self._database.read() as connection:
             return fleet_summary.summary(connection, now)
 
-    def over_time(self, wanted: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
-        """Slots of `width` from `wanted.since` to `wanted.until` (both given), none left out."""
+    def over_time(self, criteria: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
+        """Slots of `width` between `since` and `until` (both given), none left out."""
         with self._database.read() as connection:
-            return findings.over_time(connection, wanted, width)
+            return findings.over_time(connection, criteria, width)
 
-    def by_level(self, wanted: FindingFilter) -> tuple[LevelCount, ...]:
+    def by_level(self, criteria: FindingFilter) -> tuple[LevelCount, ...]:
         """Most violations first."""
         with self._database.read() as connection:
-            return findings.by_level(connection, wanted)
+            return findings.by_level(connection, criteria)
 
     def scopes(self) -> tuple[str, ...]:
         """Every level that a host or a violation belongs to, sorted."""
@@ -50,10 +50,10 @@ class FleetReader:
         with self._database.read() as connection:
             return tuple(sorted(filter(None, connection.execute(statement).scalars())))
 
-    def unapproved(self, wanted: FindingFilter, limit: int) -> tuple[UnapprovedImage, ...]:
+    def unapproved(self, criteria: FindingFilter, limit: int) -> tuple[UnapprovedImage, ...]:
         """Images without approval, those on most hosts first."""
         with self._database.read() as connection:
-            return findings.unapproved(connection, wanted, limit)
+            return findings.unapproved(connection, criteria, limit)
 
     def image_hosts(self, digest: str, after: str = "", limit: int = 100) -> Slice[ImageHost]:
         """The hosts on which the image was seen, latest first; empty if none."""
@@ -61,18 +61,18 @@ class FleetReader:
             return image_hosts.with_image(connection, digest, after, limit)
 
     def findings(
-        self, wanted: FindingFilter, after: str = "", limit: int = 100
+        self, criteria: FindingFilter, after: str = "", limit: int = 100
     ) -> Slice[FindingRow]:
         """Violations, latest first."""
         with self._database.read() as connection:
-            return findings.rows(connection, wanted, after, limit)
+            return findings.rows(connection, criteria, after, limit)
 
     def hosts(
-        self, wanted: HostFilter, now: datetime, after: str = "", limit: int = 100
+        self, criteria: HostFilter, now: datetime, after: str = "", limit: int = 100
     ) -> Slice[HostRow]:
         """Hosts by name."""
         with self._database.read() as connection:
-            return host_rows.rows(connection, wanted, now, after, limit)
+            return host_rows.rows(connection, criteria, now, after, limit)
 
     def host(self, host_id: str, now: datetime) -> HostDetail | None:
         """One host, or None."""

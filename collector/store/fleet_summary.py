@@ -8,7 +8,7 @@ from sqlalchemy import Connection, case, func, select
 from collector.store import conditions as where
 from collector.store.schema import hosts, rollups
 from collector.times import HOUR_US, us
-from collector.web.values import FleetSummary, Handling, HostStatus
+from collector.web.page_values import FleetSummary, Handling, HostStatus
 
 RECENT = timedelta(hours=24)
 

@@ -12,7 +12,7 @@ from collector.store.fleet_summary import recent
 from collector.store.paging import pack, sliced, unpack
 from collector.store.schema import gaps, hosts, rollups
 from collector.times import when, when_or_none
-from collector.web.values import (
+from collector.web.page_values import (
     Gap,
     HostDetail,
     HostFilter,
@@ -27,18 +27,18 @@ _MOST_TWINS = 10
 
 
 def rows(
-    connection: Connection, wanted: HostFilter, now: datetime, after: str, limit: int
+    connection: Connection, criteria: HostFilter, now: datetime, after: str, limit: int
 ) -> Slice[HostRow]:
     """Hosts by name."""
     h = hosts.c
     status = where.status_at(now)
     statement = select(hosts, status.label("stands")).order_by(h.name, h.host_id).limit(limit + 1)
-    if wanted.status is not None:
-        statement = statement.where(status == str(wanted.status))
-    if wanted.scope:
-        statement = statement.where(where.within(h.scope, wanted.scope))
-    if wanted.search:
-        statement = statement.where(where.containing(wanted.search, h.name, h.host_id))
+    if criteria.status is not None:
+        statement = statement.where(status == str(criteria.status))
+    if criteria.scope:
+        statement = statement.where(where.within(h.scope, criteria.scope))
+    if criteria.search:
+        statement = statement.where(where.containing(criteria.search, h.name, h.host_id))
     last = unpack(after, str, str)
     if last and where.is_uuid(last[1]):
         key = (h.name, h.host_id)

@@ -9,7 +9,7 @@ from collector.store import conditions as where
 from collector.store.paging import pack, sliced, unpack
 from collector.store.schema import hosts, inventory, rollups
 from collector.times import when
-from collector.web.values import Handling, ImageHost, Slice
+from collector.web.page_values import Handling, ImageHost, Slice
 
 
 def with_image(connection: Connection, digest: str, after: str, limit: int) -> Slice[ImageHost]:

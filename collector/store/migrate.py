@@ -8,7 +8,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from collector.errors import SchemaBehind
+from collector.collector_errors import SchemaBehind
 from collector.store.database import Database
 
 _HERE = Path(__file__).with_name("migrations")
@@ -34,10 +34,10 @@ def check_current(database: Database) -> None:
     """Raises `SchemaBehind` unless the tables are those of this version."""
     with database.read() as connection:
         found = _revision(connection)
-    wanted = ScriptDirectory.from_config(_config()).get_current_head() or ""
-    if found != wanted:
+    criteria = ScriptDirectory.from_config(_config()).get_current_head() or ""
+    if found != criteria:
         raise SchemaBehind(
-            f"the database's tables are of revision {found or 'none'}, not {wanted}",
+            f"the database's tables are of revision {found or 'none'}, not {criteria}",
             hint="run: dockwarden-collector migrate",
         )
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from collector.web.values import Slice
+from collector.web.page_values import Slice
 
 T = TypeVar("T")
 _MOST_TEXT = 2000
@@ -44,7 +44,7 @@ def unpack(after: str, *types: type) -> tuple[Any, ...] | None:
     except (binascii.Error, UnicodeError, msgspec.DecodeError, ValueError):
         return None
     if len(parts) != len(types) or any(
-        type(part) is not wanted for part, wanted in zip(parts, types, strict=True)
+        type(part) is not criteria for part, criteria in zip(parts, types, strict=True)
     ):
         return None
     if any(isinstance(part, str) and "\0" in part for part in parts):

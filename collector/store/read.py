@@ -9,7 +9,7 @@ AccountBook(database)      collector.web.ports.Accounts
 
 from collector.store.access import AccountBook, AuditLog
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk
+from collector.store.enrolment_store import EnrolmentStore
 from collector.store.fleet import FleetReader
 
-__all__ = ["AccountBook", "AuditLog", "Database", "EnrolmentDesk", "FleetReader"]
+__all__ = ["AccountBook", "AuditLog", "Database", "EnrolmentStore", "FleetReader"]

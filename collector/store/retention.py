@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_
 
-from collector.store import links, partitions
+from collector.store import chain_gaps, partitions
 from collector.store.database import Database
 from collector.store.schema import alerts, audit, rollups, secrets, sessions
 from collector.times import first_id, us
@@ -44,7 +44,7 @@ def prune(database: Database, retention: Retention, now: datetime) -> Pruned:
     with database.write() as connection:
         oldest = us(now - timedelta(days=retention.rollups_days))
         sums = connection.execute(delete(rollups).where(rollups.c.hour < oldest)).rowcount
-        proofs = links.forget_before(connection, us(limit))
+        proofs = chain_gaps.forget_before(connection, us(limit))
         oldest = us(now - timedelta(days=retention.audit_days))
         entries = connection.execute(delete(audit).where(audit.c.at < oldest)).rowcount
         connection.execute(delete(sessions).where(sessions.c.expires_at < us(now)))

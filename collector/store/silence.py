@@ -33,7 +33,7 @@ class Alert:
     tries: int
 
 
-def sweep(database: Database, now: datetime, *, announce: bool) -> int:
+def check(database: Database, now: datetime, *, announce: bool) -> int:
     """Write down every changed status, and an alert for each if `announce`; returns how many.
 
     A host that appears for the first time is no alert.

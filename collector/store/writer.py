@@ -12,7 +12,7 @@ from concurrent.futures import Future
 
 from sqlalchemy.exc import DBAPIError
 
-from collector.errors import StoreUnavailable
+from collector.collector_errors import StoreUnavailable
 from collector.records import Batch, Result
 from collector.store.apply import apply
 from collector.store.database import Database

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from agent.domain.verdict import Verdict
-from collector.web.values import FindingFilter, Handling, HostFilter, HostStatus
+from collector.web.page_values import FindingFilter, Handling, HostFilter, HostStatus
 
 PERIODS: Final = {
     "24h": ("Last 24 hours", timedelta(hours=24)),
@@ -25,7 +25,7 @@ _HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ParsedFilter:
     """A filter, the width of its chart's slots, and what of the address was not understood."""
 
     filter: FindingFilter
@@ -33,7 +33,9 @@ class Wanted:
     problems: tuple[str, ...]
 
 
-def findings_wanted(query: Mapping[str, str], now: datetime, period: str = "7d") -> Wanted:
+def parse_finding_filter(
+    query: Mapping[str, str], now: datetime, period: str = "7d"
+) -> ParsedFilter:
     """Never raises: what makes no sense is told in `problems` and left out.
 
     `from` and `to` are days in UTC, both inclusive, and override `period`.
@@ -54,7 +56,7 @@ def findings_wanted(query: Mapping[str, str], now: datetime, period: str = "7d")
         problems.append(f"At most {_MOST_DAYS} days are shown at once, the last of these here.")
         since = until - timedelta(days=_MOST_DAYS)
     width = next((w for span, w in _WIDTHS if until - since <= span), timedelta(days=1))
-    wanted = FindingFilter(
+    parsed = FindingFilter(
         since=since,
         until=until,
         host=_text(query, "host"),
@@ -64,19 +66,19 @@ def findings_wanted(query: Mapping[str, str], now: datetime, period: str = "7d")
         image=_text(query, "image"),
         search=_text(query, "search"),
     )
-    return Wanted(wanted, width, tuple(problems))
+    return ParsedFilter(parsed, width, tuple(problems))
 
 
-def hosts_wanted(query: Mapping[str, str]) -> tuple[HostFilter, tuple[str, ...]]:
+def parse_host_filter(query: Mapping[str, str]) -> tuple[HostFilter, tuple[str, ...]]:
     """The filter, and what was not understood."""
     problems: list[str] = []
     status = _one_of(query, "status", tuple(HostStatus), problems)
-    wanted = HostFilter(
+    parsed = HostFilter(
         status=HostStatus(status) if status else None,
         scope=_text(query, "scope"),
         search=_text(query, "search"),
     )
-    return wanted, tuple(problems)
+    return parsed, tuple(problems)
 
 
 def _text(query: Mapping[str, str], name: str) -> str:

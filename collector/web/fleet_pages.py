@@ -11,10 +11,10 @@ from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest
 from collector.web.charts import chart_of
 from collector.web.export import every, exported
-from collector.web.filters import Wanted, findings_wanted
+from collector.web.filters import ParsedFilter, parse_finding_filter
+from collector.web.page_values import FindingFilter, FindingRow, ImageHost, UnapprovedImage
 from collector.web.render import rendered
-from collector.web.values import FindingFilter, FindingRow, ImageHost, UnapprovedImage
-from collector.web.visit import Visit
+from collector.web.request_context import RequestContext
 
 ROWS: Final = 50
 _LATEST: Final = 8
@@ -23,108 +23,110 @@ _MOST_IMAGES: Final = 1000
 _EXPORT_ROWS: Final = 1000
 
 
-def fleet(visit: Visit) -> Response:
+def fleet(context: RequestContext) -> Response:
     """The first page: what is wrong now, and where to look."""
-    wanted = findings_wanted(visit.query, visit.now)
-    reader = visit.ports.fleet
+    parsed = parse_finding_filter(context.query, context.now)
+    reader = context.ports.fleet
     return rendered(
-        visit,
+        context,
         "fleet.html",
-        summary=reader.summary(visit.now),
-        images=reader.unapproved(wanted.filter, _TOP),
+        summary=reader.summary(context.now),
+        images=reader.unapproved(parsed.filter, _TOP),
         latest=reader.findings(FindingFilter(), "", _LATEST).rows,
-        **_charted(visit, wanted),
+        **_charted(context, parsed),
     )
 
 
-def latest(visit: Visit) -> Response:
+def latest(context: RequestContext) -> Response:
     """The newest violations as a fragment; 204 if `seen` is still the newest."""
-    rows = visit.ports.fleet.findings(FindingFilter(), "", _LATEST).rows
-    if rows and rows[0].event_id == visit.query.get("seen"):
+    rows = context.ports.fleet.findings(FindingFilter(), "", _LATEST).rows
+    if rows and rows[0].event_id == context.query.get("seen"):
         return Response(status_code=204)
-    return rendered(visit, "latest.html", latest=rows)
+    return rendered(context, "latest.html", latest=rows)
 
 
-def violations(visit: Visit) -> Response:
+def violations(context: RequestContext) -> Response:
     """All violations that a filter leaves, as a chart, by level and one by one."""
-    wanted = findings_wanted(visit.query, visit.now)
-    found = visit.ports.fleet.findings(wanted.filter, visit.query.get("after", ""), ROWS)
+    parsed = parse_finding_filter(context.query, context.now)
+    found = context.ports.fleet.findings(parsed.filter, context.query.get("after", ""), ROWS)
     return rendered(
-        visit,
+        context,
         "violations.html",
         found=found,
-        filtered=_is_filtered(wanted.filter),
-        **_charted(visit, wanted),
+        filtered=_is_filtered(parsed.filter),
+        **_charted(context, parsed),
     )
 
 
-def export_violations(visit: Visit) -> Response:
+def export_violations(context: RequestContext) -> Response:
     """What the same filter shows, all of it."""
-    wanted = findings_wanted(visit.query, visit.now).filter
-    rows = every(lambda after: visit.ports.fleet.findings(wanted, after, _EXPORT_ROWS))
-    return exported(rows, FindingRow, "violations", visit.parts["form"])
+    parsed = parse_finding_filter(context.query, context.now).filter
+    rows = every(lambda after: context.ports.fleet.findings(parsed, after, _EXPORT_ROWS))
+    return exported(rows, FindingRow, "violations", context.parts["form"])
 
 
-def images(visit: Visit) -> Response:
+def images(context: RequestContext) -> Response:
     """Unapproved images, those on most hosts first."""
-    wanted = findings_wanted(visit.query, visit.now)
-    found = visit.ports.fleet.unapproved(wanted.filter, _MOST_IMAGES)
+    parsed = parse_finding_filter(context.query, context.now)
+    found = context.ports.fleet.unapproved(parsed.filter, _MOST_IMAGES)
     return rendered(
-        visit,
+        context,
         "images.html",
         images=found,
         most=_MOST_IMAGES,
-        filtered=_is_filtered(wanted.filter),
-        wanted=wanted,
-        scopes=visit.ports.fleet.scopes(),
+        filtered=_is_filtered(parsed.filter),
+        parsed=parsed,
+        scopes=context.ports.fleet.scopes(),
     )
 
 
-def export_images(visit: Visit) -> Response:
+def export_images(context: RequestContext) -> Response:
     """What the same filter shows."""
-    wanted = findings_wanted(visit.query, visit.now).filter
-    rows = visit.ports.fleet.unapproved(wanted, _MOST_IMAGES)
-    return exported(rows, UnapprovedImage, "images", visit.parts["form"])
+    parsed = parse_finding_filter(context.query, context.now).filter
+    rows = context.ports.fleet.unapproved(parsed, _MOST_IMAGES)
+    return exported(rows, UnapprovedImage, "images", context.parts["form"])
 
 
-def image(visit: Visit) -> Response:
+def image(context: RequestContext) -> Response:
     """Which hosts have an image, and what to use instead."""
-    digest = _digest(visit)
-    found = visit.ports.fleet.image_hosts(digest, visit.query.get("after", ""), ROWS)
+    digest = _digest(context)
+    found = context.ports.fleet.image_hosts(digest, context.query.get("after", ""), ROWS)
     year = FindingFilter(
-        since=visit.now - timedelta(days=365), until=visit.now + timedelta(hours=1), image=digest
+        since=context.now - timedelta(days=365),
+        until=context.now + timedelta(hours=1),
+        image=digest,
     )
-    about = visit.ports.fleet.unapproved(year, 1)
+    about = context.ports.fleet.unapproved(year, 1)
     return rendered(
-        visit, "image.html", digest=digest, found=found, about=about[0] if about else None
+        context, "image.html", digest=digest, found=found, about=about[0] if about else None
     )
 
 
-def export_image(visit: Visit) -> Response:
+def export_image(context: RequestContext) -> Response:
     """Every host of an image."""
-    digest = _digest(visit)
-    rows = every(lambda after: visit.ports.fleet.image_hosts(digest, after, _EXPORT_ROWS))
-    return exported(rows, ImageHost, "image-hosts", visit.parts["form"])
+    digest = _digest(context)
+    rows = every(lambda after: context.ports.fleet.image_hosts(digest, after, _EXPORT_ROWS))
+    return exported(rows, ImageHost, "image-hosts", context.parts["form"])
 
 
-def _charted(visit: Visit, wanted: Wanted) -> dict[str, Any]:
-    slots = visit.ports.fleet.over_time(wanted.filter, wanted.width)
+def _charted(context: RequestContext, parsed: ParsedFilter) -> dict[str, Any]:
+    slots = context.ports.fleet.over_time(parsed.filter, parsed.width)
     return {
-        "wanted": wanted,
+        "parsed": parsed,
         "slots": slots,
         "chart": chart_of(slots),
-        "levels": visit.ports.fleet.by_level(wanted.filter),
-        "scopes": visit.ports.fleet.scopes(),
+        "levels": context.ports.fleet.by_level(parsed.filter),
+        "scopes": context.ports.fleet.scopes(),
     }
 
 
-def _is_filtered(wanted: FindingFilter) -> bool:
+def _is_filtered(parsed: FindingFilter) -> bool:
     """Whether anything but the time narrows it."""
-    return replace(wanted, since=None, until=None) != FindingFilter()
+    return replace(parsed, since=None, until=None) != FindingFilter()
 
 
-def _digest(visit: Visit) -> str:
+def _digest(context: RequestContext) -> str:
     try:
-        return str(Digest.parse(visit.parts["digest"]))
+        return str(Digest.parse(context.parts["digest"]))
     except InvalidDigest:
         raise HTTPException(404, "An image is named by its whole digest here.") from None

@@ -6,70 +6,72 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from collector.web.export import every, exported
-from collector.web.filters import hosts_wanted
+from collector.web.filters import parse_host_filter
+from collector.web.page_values import FindingFilter, HostDetail, HostFilter, HostRow, TimelineEntry
 from collector.web.render import rendered
-from collector.web.values import FindingFilter, HostDetail, HostFilter, HostRow, TimelineEntry
-from collector.web.visit import Visit
+from collector.web.request_context import RequestContext
 
 ROWS: Final = 50
 _EXPORT_ROWS: Final = 1000
 _LATEST: Final = 5
 
 
-def hosts(visit: Visit) -> Response:
+def hosts(context: RequestContext) -> Response:
     """Every host with its status and the reasons for it."""
-    wanted, problems = hosts_wanted(visit.query)
-    after = visit.query.get("after", "")
+    parsed, problems = parse_host_filter(context.query)
+    after = context.query.get("after", "")
     return rendered(
-        visit,
+        context,
         "hosts.html",
-        found=visit.ports.fleet.hosts(wanted, visit.now, after, ROWS),
-        wanted=wanted,
-        filtered=wanted != HostFilter(),
+        found=context.ports.fleet.hosts(parsed, context.now, after, ROWS),
+        parsed=parsed,
+        filtered=parsed != HostFilter(),
         problems=problems,
-        scopes=visit.ports.fleet.scopes(),
-        summary=visit.ports.fleet.summary(visit.now),
+        scopes=context.ports.fleet.scopes(),
+        summary=context.ports.fleet.summary(context.now),
     )
 
 
-def export_hosts(visit: Visit) -> Response:
+def export_hosts(context: RequestContext) -> Response:
     """What the same filter shows, all of it."""
-    wanted, _ = hosts_wanted(visit.query)
-    rows = every(lambda after: visit.ports.fleet.hosts(wanted, visit.now, after, _EXPORT_ROWS))
-    return exported(rows, HostRow, "hosts", visit.parts["form"])
+    parsed, _ = parse_host_filter(context.query)
+    rows = every(lambda after: context.ports.fleet.hosts(parsed, context.now, after, _EXPORT_ROWS))
+    return exported(rows, HostRow, "hosts", context.parts["form"])
 
 
-def host(visit: Visit) -> Response:
+def host(context: RequestContext) -> Response:
     """One host: does it guard, is anything missing, what happened."""
-    detail = _detail(visit)
+    detail = _detail(context)
     return rendered(
-        visit,
+        context,
         "host.html",
         host=detail,
-        violations=visit.ports.fleet.findings(FindingFilter(host=detail.row.id), "", _LATEST).rows,
-        timeline=visit.ports.fleet.timeline(detail.row.id, visit.query.get("after", ""), ROWS),
+        violations=context.ports.fleet.findings(
+            FindingFilter(host=detail.row.id), "", _LATEST
+        ).rows,
+        timeline=context.ports.fleet.timeline(detail.row.id, context.query.get("after", ""), ROWS),
     )
 
 
-def export_timeline(visit: Visit) -> Response:
+def export_timeline(context: RequestContext) -> Response:
     """All that happened on a host."""
-    detail = _detail(visit)
+    detail = _detail(context)
     rows = every(
-        lambda after: visit.ports.fleet.timeline(detail.row.id, after, _EXPORT_ROWS),
+        lambda after: context.ports.fleet.timeline(detail.row.id, after, _EXPORT_ROWS),
     )
-    return exported(rows, TimelineEntry, "timeline", visit.parts["form"])
+    return exported(rows, TimelineEntry, "timeline", context.parts["form"])
 
 
-def revoke_host(visit: Visit) -> Response:
+def revoke_host(context: RequestContext) -> Response:
     """Take the token away: from now on nothing that the host sends is believed."""
-    detail = _detail(visit)
-    if not visit.ports.enrolment.revoke_host(detail.row.id, visit.actor, visit.now):
+    detail = _detail(context)
+    if not context.ports.enrolment.revoke_host(detail.row.id, context.actor, context.now):
         raise HTTPException(409, "This host has no token: it was revoked already.")
-    return RedirectResponse(visit.path.removesuffix("/revoke"), 303)
+    return RedirectResponse(context.path.removesuffix("/revoke"), 303)
 
 
-def _detail(visit: Visit) -> HostDetail:
-    detail = visit.ports.fleet.host(visit.parts["id"], visit.now)
+def _detail(context: RequestContext) -> HostDetail:
+    detail = context.ports.fleet.host(context.parts["id"], context.now)
     if detail is None:
         raise HTTPException(404, "There is no such host: it may have been forgotten.")
     return detail

@@ -25,7 +25,7 @@ from collector.web.cookies import (
     set_cookie,
 )
 from collector.web.render import rendered
-from collector.web.visit import Visit
+from collector.web.request_context import RequestContext
 
 MOST_FAILURES: Final = 5  # from one address
 WITHIN: Final = timedelta(minutes=15)
@@ -40,59 +40,61 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
-def show_login(visit: Visit) -> Response:
+def show_login(context: RequestContext) -> Response:
     """The form; who is signed in already goes on."""
-    if visit.session:
-        return RedirectResponse(safe_next(visit.query.get("next", "")), 303)
-    return _form(visit, visit.query.get("next", ""))
+    if context.session:
+        return RedirectResponse(safe_next(context.query.get("next", "")), 303)
+    return _form(context, context.query.get("next", ""))
 
 
-def log_in(visit: Visit) -> Response:
+def log_in(context: RequestContext) -> Response:
     """Open a session, or say no without telling whether it was the name or the password."""
-    wanted = visit.form.get("next", "")
-    name = visit.form.get("name", "")[:_LONGEST]
+    parsed = context.form.get("next", "")
+    name = context.form.get("name", "")[:_LONGEST]
     with _one_at_a_time:
-        failures = visit.ports.audit.failed_logins(visit.address, visit.now - WITHIN)
+        failures = context.ports.audit.failed_logins(context.address, context.now - WITHIN)
         if failures >= MOST_FAILURES:
             minutes = int(WITHIN.total_seconds() // 60)
-            refusal = _form(visit, wanted, f"Too often wrong: try again in {minutes} minutes.", 429)
+            refusal = _form(
+                context, parsed, f"Too often wrong: try again in {minutes} minutes.", 429
+            )
             refusal.headers["Retry-After"] = str(int(WITHIN.total_seconds()))
             return refusal
-        account = visit.ports.accounts.account(name)
-        if not _is_right(account, visit.form.get("password", "")) or account is None:
-            visit.note("login.failed", name, who="")
-            return _form(visit, wanted, "Name or password is wrong.", 401)
-    answer = RedirectResponse(safe_next(wanted), 303)
-    return sign_in(visit, answer, account.name, account.role)
+        account = context.ports.accounts.account(name)
+        if not _is_right(account, context.form.get("password", "")) or account is None:
+            context.note("login.failed", name, who="")
+            return _form(context, parsed, "Name or password is wrong.", 401)
+    answer = RedirectResponse(safe_next(parsed), 303)
+    return sign_in(context, answer, account.name, account.role)
 
 
-def sign_in(visit: Visit, answer: Response, who: str, role: Role) -> Response:
+def sign_in(context: RequestContext, answer: Response, who: str, role: Role) -> Response:
     """Give the answer a new session, whatever cookie there was before."""
-    session, text = new_session(who, role, visit.now, visit.settings)
-    _close(visit)
-    visit.ports.accounts.open_session(session)
-    visit.note("login.succeeded", who, f"as {role}", who=who)
-    lifetime = int(visit.settings.session_lifetime.total_seconds())
-    set_cookie(answer, session_cookie(visit.settings), text, lifetime, visit.settings)
-    drop_cookie(answer, login_cookie(visit.settings), visit.settings)
+    session, text = new_session(who, role, context.now, context.settings)
+    _close(context)
+    context.ports.accounts.open_session(session)
+    context.note("login.succeeded", who, f"as {role}", who=who)
+    lifetime = int(context.settings.session_lifetime.total_seconds())
+    set_cookie(answer, session_cookie(context.settings), text, lifetime, context.settings)
+    drop_cookie(answer, login_cookie(context.settings), context.settings)
     return answer
 
 
-def log_out(visit: Visit) -> Response:
+def log_out(context: RequestContext) -> Response:
     """The session ends here, not only in the browser."""
-    _close(visit)
-    visit.note("logout", visit.actor.who)
+    _close(context)
+    context.note("logout", context.actor.who)
     answer = RedirectResponse("/login", 303)
-    drop_cookie(answer, session_cookie(visit.settings), visit.settings)
+    drop_cookie(answer, session_cookie(context.settings), context.settings)
     return answer
 
 
-def safe_next(wanted: str) -> str:
+def safe_next(parsed: str) -> str:
     """A path on this site, or the first page: a login must not lead elsewhere."""
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
-    clean = wanted.isprintable() and "\\" not in wanted
-    return wanted if ours and clean and not parts.scheme and not parts.netloc else "/"
+    parts = urlsplit(parsed)
+    ours = parsed.startswith("/") and not parsed.startswith(("//", "/\\"))
+    clean = parsed.isprintable() and "\\" not in parsed
+    return parsed if ours and clean and not parts.scheme and not parts.netloc else "/"
 
 
 def _is_right(account: Account | None, password: str) -> bool:
@@ -105,16 +107,18 @@ def _is_right(account: Account | None, password: str) -> bool:
     return account is not None
 
 
-def _close(visit: Visit) -> None:
-    text = visit.cookies.get(session_cookie(visit.settings), "")
+def _close(context: RequestContext) -> None:
+    text = context.cookies.get(session_cookie(context.settings), "")
     if text:
-        visit.ports.accounts.close_session(key_of(text))
+        context.ports.accounts.close_session(key_of(text))
 
 
-def _form(visit: Visit, wanted: str, problem: str = "", status: int = 200) -> Response:
-    token = visit.cookies.get(login_cookie(visit.settings), "") or secrets.token_urlsafe(32)
+def _form(context: RequestContext, parsed: str, problem: str = "", status: int = 200) -> Response:
+    token = context.cookies.get(login_cookie(context.settings), "") or secrets.token_urlsafe(32)
     answer = rendered(
-        visit, "login.html", status=status, csrf=token, wanted=wanted, problem=problem
+        context, "login.html", status=status, csrf=token, parsed=parsed, problem=problem
     )
-    set_cookie(answer, login_cookie(visit.settings), token, LOGIN_COOKIE_LIFETIME, visit.settings)
+    set_cookie(
+        answer, login_cookie(context.settings), token, LOGIN_COOKIE_LIFETIME, context.settings
+    )
     return answer

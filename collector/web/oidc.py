@@ -24,8 +24,8 @@ from starlette.routing import Route
 from collector.web.accounts import Role
 from collector.web.login import safe_next, sign_in
 from collector.web.render import rendered
-from collector.web.routing import visit_of
-from collector.web.visit import OidcSettings, PageSettings, Ports, Visit
+from collector.web.request_context import OidcSettings, PageSettings, Ports, RequestContext
+from collector.web.routing import context_of
 
 log = logging.getLogger("collector.web.oidc")
 
@@ -64,9 +64,9 @@ def oidc_routes(ports: Ports, settings: PageSettings, oidc: OidcSettings) -> lis
             claims: Mapping[str, Any] = token["userinfo"]
         except _FAILURES as error:
             raise _refused(error) from error
-        visit = visit_of(request, ports, settings)
-        wanted = safe_next(str(request.session.pop(_WANTED, "")))
-        return await run_in_threadpool(_finish, visit, oidc, claims, wanted)
+        context = context_of(request, ports, settings)
+        parsed = safe_next(str(request.session.pop(_WANTED, "")))
+        return await run_in_threadpool(_finish, context, oidc, claims, parsed)
 
     cookie = Middleware(
         SessionMiddleware,
@@ -98,13 +98,15 @@ def name_of(claims: Mapping[str, Any]) -> str:
     return f"{name} ({subject})" if name else subject
 
 
-def _finish(visit: Visit, oidc: OidcSettings, claims: Mapping[str, Any], wanted: str) -> Response:
+def _finish(
+    context: RequestContext, oidc: OidcSettings, claims: Mapping[str, Any], parsed: str
+) -> Response:
     who, role = name_of(claims), role_of(claims, oidc)
     if role is None:
-        visit.note("login.refused", who, f"in no mapped group of {oidc.groups_claim}")
+        context.note("login.refused", who, f"in no mapped group of {oidc.groups_claim}")
         raise HTTPException(403, "None of your groups may come in: ask an administrator.")
     # A page instead of a redirect: browsers send Strict cookies only once we lead on ourselves.
-    return sign_in(visit, rendered(visit, "signed_in.html", wanted=wanted), who, role)
+    return sign_in(context, rendered(context, "signed_in.html", parsed=parsed), who, role)
 
 
 def _provider(oidc: OidcSettings) -> Any:

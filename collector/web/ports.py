@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from collector.web.accounts import Account, Session
-from collector.web.values import (
+from collector.web.page_values import (
     AuditEntry,
     FindingFilter,
     FindingRow,
@@ -32,28 +32,28 @@ class Fleet(Protocol):
     def summary(self, now: datetime) -> FleetSummary:
         """The fleet as it stands at `now`."""
 
-    def over_time(self, wanted: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
-        """Slots of `width` from `wanted.since` to `wanted.until` (both given), none left out."""
+    def over_time(self, parsed: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
+        """Slots of `width` from `parsed.since` to `parsed.until` (both given), none left out."""
 
-    def by_level(self, wanted: FindingFilter) -> tuple[LevelCount, ...]:
+    def by_level(self, parsed: FindingFilter) -> tuple[LevelCount, ...]:
         """Most violations first."""
 
     def scopes(self) -> tuple[str, ...]:
         """Every level that a host or a violation belongs to, sorted."""
 
-    def unapproved(self, wanted: FindingFilter, limit: int) -> tuple[UnapprovedImage, ...]:
+    def unapproved(self, parsed: FindingFilter, limit: int) -> tuple[UnapprovedImage, ...]:
         """Images without approval, those on most hosts first."""
 
     def image_hosts(self, digest: str, after: str = "", limit: int = 100) -> Slice[ImageHost]:
         """The hosts on which the image was seen, latest first; empty if none."""
 
     def findings(
-        self, wanted: FindingFilter, after: str = "", limit: int = 100
+        self, parsed: FindingFilter, after: str = "", limit: int = 100
     ) -> Slice[FindingRow]:
         """Violations, latest first."""
 
     def hosts(
-        self, wanted: HostFilter, now: datetime, after: str = "", limit: int = 100
+        self, parsed: HostFilter, now: datetime, after: str = "", limit: int = 100
     ) -> Slice[HostRow]:
         """Hosts by name."""
 

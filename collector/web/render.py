@@ -7,11 +7,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from agent.domain.text import printable
-from collector.web import words
+from collector.web import formatting
 from collector.web.charts import HEIGHT, WIDTH
 from collector.web.filters import PERIODS, VERDICTS
-from collector.web.values import HostStatus
-from collector.web.visit import Visit
+from collector.web.page_values import HostStatus
+from collector.web.request_context import RequestContext
 
 _NAVIGATION: Final = (
     ("/", "Fleet"),
@@ -45,18 +45,20 @@ _ENVIRONMENT.globals.update(
     chart_height=HEIGHT,
 )
 _ENVIRONMENT.filters.update(
-    utc=words.utc,
-    machine_time=words.machine_time,
-    relative=words.relative,
-    digest=words.short_digest,
-    number=words.number,
-    milliseconds=words.milliseconds,
+    utc=formatting.utc,
+    machine_time=formatting.machine_time,
+    relative=formatting.relative,
+    digest=formatting.short_digest,
+    number=formatting.number,
+    milliseconds=formatting.milliseconds,
 )
 
 
-def rendered(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Response:
-    """The template with `visit` and `now` in its hands."""
-    text = _ENVIRONMENT.get_template(template).render(visit=visit, now=visit.now, **values)
+def rendered(
+    context: RequestContext, template: str, *, status: int = 200, **values: Any
+) -> Response:
+    """The template with `context` and `now` in its hands."""
+    text = _ENVIRONMENT.get_template(template).render(context=context, now=context.now, **values)
     return HTMLResponse(text, status)
 
 

@@ -19,9 +19,9 @@ from starlette.routing import Route
 
 from collector.web.accounts import Role, Session
 from collector.web.cookies import equal, key_of, login_cookie, session_cookie
-from collector.web.visit import PageSettings, Ports, Visit
+from collector.web.request_context import PageSettings, Ports, RequestContext
 
-Handler = Callable[[Visit], Response]
+Handler = Callable[[RequestContext], Response]
 _LONGEST_FORM: Final = 16_384  # bytes
 _MOST_FIELDS: Final = 32
 
@@ -66,25 +66,25 @@ def route(page: Page, ports: Ports, settings: PageSettings) -> Route:
         if refusal:
             return refusal
         form = await _form(request) if page.method == "POST" else {}
-        visit = visit_of(request, ports, settings, session=session, form=form)
-        if page.method == "POST" and not _is_meant(page, visit):
+        context = context_of(request, ports, settings, session=session, form=form)
+        if page.method == "POST" and not _is_meant(page, context):
             raise HTTPException(403, "This form is too old or came from elsewhere: load it again.")
-        return await run_in_threadpool(page.handler, visit)
+        return await run_in_threadpool(page.handler, context)
 
     handler: Callable[[Request], Awaitable[Response]] = endpoint
     return Route(page.path, handler, methods=[page.method])
 
 
-def visit_of(
+def context_of(
     request: Request,
     ports: Ports,
     settings: PageSettings,
     *,
     session: Session | None = None,
     form: Mapping[str, str] = MappingProxyType({}),
-) -> Visit:
+) -> RequestContext:
     """The request without its transport."""
-    return Visit(
+    return RequestContext(
         ports=ports,
         settings=settings,
         now=ports.now(),
@@ -110,8 +110,8 @@ def _refusal(page: Page, request: Request, session: Session | None) -> Response 
 
 def _to_login(request: Request) -> Response:
     """Back to where they wanted to go afterwards; a program or a fragment gets a plain 401."""
-    wanted = request.url.path + ("?" + request.url.query if request.url.query else "")
-    login = "/login" + ("?next=" + quote(wanted) if request.method == "GET" else "")
+    parsed = request.url.path + ("?" + request.url.query if request.url.query else "")
+    login = "/login" + ("?next=" + quote(parsed) if request.method == "GET" else "")
     if request.headers.get("HX-Request") == "true":
         return Response(status_code=401, headers={"HX-Redirect": "/login"})
     if request.url.path.endswith((".csv", ".json")):
@@ -119,13 +119,13 @@ def _to_login(request: Request) -> Response:
     return RedirectResponse(login, 303)
 
 
-def _is_meant(page: Page, visit: Visit) -> bool:
+def _is_meant(page: Page, context: RequestContext) -> bool:
     """The token that the form carries is the session's, or before login the login cookie's."""
     if page.needs is None:
-        expected = visit.cookies.get(login_cookie(visit.settings), "")
+        expected = context.cookies.get(login_cookie(context.settings), "")
     else:
-        expected = visit.session.csrf if visit.session else ""
-    return equal(expected, visit.form.get("csrf", ""))
+        expected = context.session.csrf if context.session else ""
+    return equal(expected, context.form.get("csrf", ""))
 
 
 async def _form(request: Request) -> dict[str, str]:

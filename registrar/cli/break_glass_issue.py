@@ -5,12 +5,18 @@ from pathlib import Path
 import click
 
 from agent.durable import write_file
-from registrar.cli.options import enrolled, key_folder, keys_option, passphrase_option, secret
-from registrar.cli.output import note
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_options import (
+    enrolled,
+    key_folder,
+    keys_option,
+    passphrase_option,
+    secret,
+)
+from registrar.cli.registrar_output import note
 from registrar.images.break_glass_tokens import check_taken, envelope, one_word, token_for
+from registrar.images.durations import told
 from registrar.images.published import published_draft
-from registrar.images.spans import told
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 

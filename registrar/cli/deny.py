@@ -17,13 +17,13 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import emit_json, emit_table, note, output_option, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import emit_json, emit_table, note, output_option, say
 from registrar.images.content import content_of
 from registrar.images.denying import LONGEST_EMERGENCY, Word, denied, undenied
+from registrar.images.durations import InvalidTime, span, told
 from registrar.images.lookup import NotFound, digest_of, label, meeting
 from registrar.images.published import published_draft
-from registrar.images.spans import InvalidTime, span, told
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 

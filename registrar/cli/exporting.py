@@ -8,7 +8,7 @@ import click
 
 from agent.domain.payload import ScopeDenies
 from agent.domain.payload_write import approval_document, write_denies, write_list
-from registrar.cli.output import emit_json, say
+from registrar.cli.registrar_output import emit_json, say
 from registrar.images.archive import export_tree, import_tree
 from registrar.workspace import Draft, Workspace
 

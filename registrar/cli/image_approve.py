@@ -19,8 +19,7 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import counted, note, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import counted, note, say
 from registrar.images.approving import (
     NotApproved,
     Terms,
@@ -30,11 +29,12 @@ from registrar.images.approving import (
     summary,
     vet,
 )
-from registrar.images.chain import chain_of
-from registrar.images.many import resolve_many
+from registrar.images.batch_resolution import resolve_batch
+from registrar.images.durations import DAY, end, later
 from registrar.images.resolve import ResolvedImage, resolve
+from registrar.images.scope_chain import chain_of
 from registrar.images.seeds import Entry, check_same, read_seed
-from registrar.images.spans import DAY, end, later
+from registrar.registrar_clock import now as read_clock
 from registrar.registry import Registries
 from registrar.workspace import Draft, Workspace
 
@@ -153,7 +153,7 @@ def _images(
     if len(references) == 1:
         return [resolve(references[0], registries, tags=tags)], []
     entries = read_seed(seed) if seed else [Entry(text) for text in references]
-    outcomes = resolve_many(
+    outcomes = resolve_batch(
         [entry.reference for entry in entries], registries, progress, tags_may_move=seed is not None
     )
     images: dict[Digest, ResolvedImage] = {}

@@ -13,13 +13,13 @@ from agent.domain.identity import ImageIdentity
 from agent.domain.payload import SignedApproval
 from agent.domain.payload_write import approval_document
 from registrar.cli.image_options import all_drafts
-from registrar.cli.output import emit_json, emit_table, left, output_option, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import emit_json, emit_table, left, output_option, say
 from registrar.images.approving import summary
-from registrar.images.chain import allowlist_of, chain_of
+from registrar.images.durations import later, span
 from registrar.images.lookup import find
 from registrar.images.lookup import find_one as find_one_approval
-from registrar.images.spans import later, span
+from registrar.images.scope_chain import allowlist_of, chain_of
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Draft, Workspace
 
 

@@ -13,12 +13,12 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import say
 from registrar.images.approving import NotApproved, check_two_people, summary, vet
-from registrar.images.chain import chain_of
+from registrar.images.durations import end
 from registrar.images.lookup import find_one
-from registrar.images.spans import end
+from registrar.images.scope_chain import chain_of
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 

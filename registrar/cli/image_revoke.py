@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from registrar.cli.image_options import all_drafts, one_line, reason_option, yes_option
-from registrar.cli.output import note, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import note, say
 from registrar.images.denying import Word, denied
 from registrar.images.lookup import every_digest, find_one, meeting
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import click
 
-from registrar import clock
-from registrar.cli.options import key_folder, keys_option, online_keys, passphrase_option, secret
-from registrar.cli.output import say
-from registrar.repository.keys import KeyFolder, Secret
+from registrar import registrar_clock
+from registrar.cli.registrar_options import (
+    key_folder,
+    keys_option,
+    online_keys,
+    passphrase_option,
+    secret,
+)
+from registrar.cli.registrar_output import say
+from registrar.repository.key_folder import KeyFolder, Secret
 from registrar.repository.plan import plan
 from registrar.repository.publishing import publish
 from registrar.repository.signing import sign, signing
@@ -54,10 +60,10 @@ def init(
         say(f"sign at the top. The publishing machine runs `key new` for {' and '.join(_ONLINE)}.")
         return
     _enroll(workspace, organization, folder, ask)
-    prepared = plan(workspace, clock.now())
+    prepared = plan(workspace, registrar_clock.now())
     wanted = signing(prepared, workspace.keys(), _SOLO)
     sign(workspace, prepared, wanted, lambda: folder.signer(wanted.key, ask))
-    publish(workspace, lambda: online_keys(workspace, folder, ask), clock.now())
+    publish(workspace, lambda: online_keys(workspace, folder, ask), registrar_clock.now())
     say(f"keys: {folder.directory} (encrypted; keep a copy elsewhere, and the passphrase)")
     say(f"serve {workspace.repository} by any web server")
     say(f"give every host {workspace.repository}/metadata/1.root.json")

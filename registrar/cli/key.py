@@ -4,13 +4,19 @@ from pathlib import Path
 
 import click
 
-from registrar.cli.options import enrolled, key_folder, keys_option, passphrase_option, secret
-from registrar.cli.options import workspace as opened
-from registrar.cli.output import emit_json, emit_table, output_option, say
-from registrar.errors import KeyUnusable
-from registrar.repository.keys import ED25519, P256, check_uri, enrolled_pem, public_pem
+from registrar.cli.registrar_options import (
+    enrolled,
+    key_folder,
+    keys_option,
+    passphrase_option,
+    secret,
+)
+from registrar.cli.registrar_options import workspace as opened
+from registrar.cli.registrar_output import emit_json, emit_table, output_option, say
+from registrar.registrar_errors import KeyUnusable
+from registrar.repository.key_folder import ED25519, P256, check_uri, enrolled_pem, public_pem
 from registrar.workspace import EnrolledKey, Workspace
-from registrar.workspace.keys import key_of
+from registrar.workspace.enrolled_keys import key_of
 
 _role = click.option(
     "--role",

@@ -3,12 +3,12 @@
 import click
 
 from agent.domain.payload import EMERGENCY
-from registrar import clock
-from registrar.cli.options import workspace
-from registrar.cli.output import FOUND, counted, emit_json, output_option, say
-from registrar.repository.lint import lint as lint_all
-from registrar.repository.tree import Published
-from registrar.repository.wanted import demands
+from registrar import registrar_clock
+from registrar.cli.registrar_options import workspace
+from registrar.cli.registrar_output import FOUND, counted, emit_json, output_option, say
+from registrar.repository.desired_roles import demands
+from registrar.repository.metadata_tree import Published
+from registrar.repository.repository_lint import lint as lint_all
 
 
 @click.command()
@@ -18,7 +18,7 @@ def lint(output: str) -> None:
     where = workspace()
     drafts = [where.draft(scope) for scope in [*where.scopes(), EMERGENCY]]
     found = lint_all(
-        drafts, where.members(), demands(where), Published(where.repository), clock.now()
+        drafts, where.members(), demands(where), Published(where.repository), registrar_clock.now()
     )
     if output == "json":
         emit_json([{"place": r.place, "message": r.message, "fix": r.fix} for r in found])

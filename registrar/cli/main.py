@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from agent.domain.base_errors import DockwardenError
-from registrar.cli.output import complain
+from registrar.cli.registrar_output import complain
 
 # Name on the command line: module, and what the command is called in it.
 _COMMANDS = {
@@ -20,11 +20,11 @@ _COMMANDS = {
     "image": ("registrar.cli.image", "image"),
     "deny": ("registrar.cli.deny", "deny"),
     "waiver": ("registrar.cli.waiver", "waiver"),
-    "policy": ("registrar.cli.policy", "policy"),
+    "policy": ("registrar.cli.policy_commands", "policy"),
     "review": ("registrar.cli.review", "review"),
     "lint": ("registrar.cli.lint", "lint"),
     "sign": ("registrar.cli.sign", "sign"),
-    "status": ("registrar.cli.status", "status"),
+    "status": ("registrar.cli.role_status", "status"),
     "publish": ("registrar.cli.publish", "publish"),
     "timestamp": ("registrar.cli.timestamp", "timestamp"),
     "verify": ("registrar.cli.verify", "verify"),

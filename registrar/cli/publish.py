@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from registrar import clock
-from registrar.cli.options import (
+from registrar import registrar_clock
+from registrar.cli.registrar_options import (
     key_folder,
     keys_option,
     online_keys,
@@ -13,7 +13,7 @@ from registrar.cli.options import (
     secret,
     workspace,
 )
-from registrar.cli.output import counted, day, say
+from registrar.cli.registrar_output import counted, day, say
 from registrar.repository.plan import plan
 from registrar.repository.publishing import publish as publish_all
 from registrar.repository.publishing import readiness
@@ -29,7 +29,7 @@ def publish(
     to: Path | None, ready: bool, keys_directory: Path, passphrase_file: Path | None
 ) -> None:
     """Publish what is signed; needs the online keys."""
-    where, now = workspace(), clock.now()
+    where, now = workspace(), registrar_clock.now()
     if finish(where):
         say("an interrupted publication was finished")
     ask, folder = secret(passphrase_file), key_folder(keys_directory)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import click
 
-from registrar import clock
-from registrar.cli.options import workspace
-from registrar.cli.output import FOUND, counted, emit_json, output_option, say
+from registrar import registrar_clock
+from registrar.cli.registrar_options import workspace
+from registrar.cli.registrar_output import FOUND, counted, emit_json, output_option, say
 from registrar.repository.changes import Change, root_change, scope_change, targets_change
 from registrar.repository.plan import Plan, plan, said, says
 
@@ -21,7 +21,7 @@ _MOST_WORDS = 20
 @output_option
 def review(only: str | None, diff: bool, exit_code: bool, output: str) -> None:
     """What would change, in words."""
-    prepared = plan(workspace(), clock.now())
+    prepared = plan(workspace(), registrar_clock.now())
     changes = changes_of(prepared, [only] if only else list(prepared.steps))
     if output == "json":
         emit_json([{"role": c.role, "counts": c.counts, "words": c.words} for c in changes])
@@ -67,7 +67,7 @@ def show(prepared: Plan, changes: Sequence[Change], *, whole: bool = False) -> N
             more = len(change.words) - len(words)
             say(f"  - and {counted(more, 'more change')} (--diff shows all)")
         say(f"  holds until {_day(step.metadata.signed.expires)}")
-        for count in prepared.standings(change.role):
+        for count in prepared.signature_statuses(change.role):
             say(f"  {count.words()}")
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import click
 
-from registrar.cli.options import enrolled, workspace
-from registrar.cli.output import emit_json, emit_table, output_option, say
-from registrar.errors import WorkspaceInvalid
-from registrar.repository.tree import Published, listing_in
+from registrar.cli.registrar_options import enrolled, workspace
+from registrar.cli.registrar_output import emit_json, emit_table, output_option, say
+from registrar.registrar_errors import WorkspaceInvalid
+from registrar.repository.metadata_tree import Published, listing_in
 from registrar.workspace.folder import check_scope_name
 from registrar.workspace.rules import lifetime_text
 

@@ -6,12 +6,12 @@ import click
 
 from agent.domain.decision import decide
 from agent.domain.identity import ImageIdentity
-from registrar.cli.output import counted, emit_table, note, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import counted, emit_table, note, say
 from registrar.images import seed_docker, seed_sources
-from registrar.images.chain import allowlist_of, chain_of
+from registrar.images.scope_chain import allowlist_of, chain_of
 from registrar.images.seeds import Entry, write_seed
-from registrar.images.simulating import GOOD
+from registrar.images.simulation import GOOD
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

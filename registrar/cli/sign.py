@@ -4,9 +4,15 @@ from pathlib import Path
 
 import click
 
-from registrar import clock
-from registrar.cli.options import key_folder, keys_option, passphrase_option, secret, workspace
-from registrar.cli.output import say
+from registrar import registrar_clock
+from registrar.cli.registrar_options import (
+    key_folder,
+    keys_option,
+    passphrase_option,
+    secret,
+    workspace,
+)
+from registrar.cli.registrar_output import say
 from registrar.cli.review import changes_of, show
 from registrar.repository.plan import plan
 from registrar.repository.signing import sign as sign_all
@@ -28,7 +34,7 @@ def sign(
 ) -> None:
     """Sign what waits, once you have read it."""
     where = workspace()
-    prepared = plan(where, clock.now())
+    prepared = plan(where, registrar_clock.now())
     wanted = signing(prepared, where.keys(), name, roles)
     if not wanted.roles:
         say(f"nothing waits for {name}'s signature")
@@ -41,7 +47,7 @@ def sign(
         click.confirm(f"Sign this as {name}?", abort=True, err=True)
     folder, ask = key_folder(keys_directory), secret(passphrase_file)
     sign_all(where, prepared, wanted, lambda: folder.signer(wanted.key, ask))
-    after = plan(where, clock.now())
+    after = plan(where, registrar_clock.now())
     for role in wanted.roles:
-        for count in after.standings(role):
+        for count in after.signature_statuses(role):
             say(count.words())

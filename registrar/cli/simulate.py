@@ -9,14 +9,21 @@ import click
 from agent.domain.allowlist import Allowlist
 from agent.domain.payload import EMERGENCY
 from registrar.cli.image_options import registries_of, registry_options
-from registrar.cli.output import FOUND, emit_json, output_option, say
-from registrar.clock import now as read_clock
-from registrar.images.chain import allowlist_of, chain_of
+from registrar.cli.registrar_output import FOUND, emit_json, output_option, say
+from registrar.images.durations import instant, told
 from registrar.images.lookup import NotFound, digest_of
 from registrar.images.published import demanded_draft, published_draft, signers_of
 from registrar.images.resolve import resolve
-from registrar.images.simulating import GOOD, Answer, Case, case_of, cases_of, judge
-from registrar.images.spans import instant, told
+from registrar.images.scope_chain import allowlist_of, chain_of
+from registrar.images.simulation import (
+    GOOD,
+    SimulatedImage,
+    SimulationResult,
+    evaluate,
+    simulated_image,
+    simulated_images,
+)
+from registrar.registrar_clock import now as read_clock
 from registrar.registry import Registries
 from registrar.workspace import Draft, Workspace
 
@@ -54,33 +61,37 @@ def simulate(
     """
     now = read_clock()
     at = instant(when, "--at", now) if when else now
-    cases = _cases(image, platform, registries_of(plain_http, ca_file, docker_config))
+    simulated = _simulated_images(
+        image, platform, registries_of(plain_http, ca_file, docker_config)
+    )
     allowlist = _list(ctx.obj, scope, published)
-    answers = [judge(case, allowlist, now=at) for case in cases]
-    levels = {answer.decision.scope for answer in answers}
+    results = [evaluate(simulated, allowlist, now=at) for simulated in simulated]
+    levels = {result.decision.scope for result in results}
     # A draft is what somebody may sign yet: nobody's signature is behind it.
     signers = {level: signers_of(published, level) if published else () for level in levels}
     if output == "json":
-        emit_json([_document(answer, signers[answer.decision.scope]) for answer in answers])
+        emit_json([_document(result, signers[result.decision.scope]) for result in results])
     else:
         source = f"what {published} publishes" if published else "the drafts"
         say(f"{image} on a host of {scope} at {told(at)}, by {source}")
-        for same in _alike(answers):
+        for same in _alike(results):
             _tell(same, signers[same[0].decision.scope])
-    if not all(answer.decision.verdict in GOOD for answer in answers):
+    if not all(result.decision.verdict in GOOD for result in results):
         ctx.exit(FOUND)
 
 
-def _cases(text: str, platform: str, registries: Registries) -> tuple[Case, ...]:
+def _simulated_images(
+    text: str, platform: str, registries: Registries
+) -> tuple[SimulatedImage, ...]:
     digest = digest_of(text)
     if digest is not None:
-        return (case_of(digest),)
+        return (simulated_image(digest),)
     image = resolve(text, registries)
-    cases = cases_of(image, platform)
-    if not cases:
+    simulated = simulated_images(image, platform)
+    if not simulated:
         known = ", ".join(one.platform for one in image.platforms)
         raise NotFound(f"--platform: {text} has no {platform[:60]}", hint=f"it has {known}")
-    return cases
+    return simulated
 
 
 def _list(path: Path, scope: str, published: Path | None) -> Allowlist:
@@ -103,19 +114,21 @@ def _list(path: Path, scope: str, published: Path | None) -> Allowlist:
     )
 
 
-def _alike(answers: Sequence[Answer]) -> list[list[Answer]]:
+def _alike(results: Sequence[SimulationResult]) -> list[list[SimulationResult]]:
     """Answers that say the same but for the digest that was matched."""
-    groups: dict[tuple[str, str, str], list[Answer]] = {}
-    for one in answers:
+    groups: dict[tuple[str, str, str], list[SimulationResult]] = {}
+    for one in results:
         decision = one.decision
         groups.setdefault((decision.verdict, decision.scope, decision.repository), []).append(one)
     return list(groups.values())
 
 
-def _tell(same: Sequence[Answer], signers: Sequence[str]) -> None:
+def _tell(same: Sequence[SimulationResult], signers: Sequence[str]) -> None:
     first = same[0]
     decision = first.decision
-    where = ", ".join(dict.fromkeys(_where(one.case) for one in same if one.case.platform))
+    where = ", ".join(
+        dict.fromkeys(_where(one.simulated) for one in same if one.simulated.platform)
+    )
     say(f"  verdict   {decision.verdict}{f'  ({where})' if where else ''}")
     facts = (
         ("level", decision.scope),
@@ -130,23 +143,23 @@ def _tell(same: Sequence[Answer], signers: Sequence[str]) -> None:
             say(f"  {name:8}  {value}")
 
 
-def _where(case: Case) -> str:
-    return f"{case.platform} {case.store}"
+def _where(simulated: SimulatedImage) -> str:
+    return f"{simulated.platform} {simulated.store}"
 
 
-def _document(answer: Answer, signers: Sequence[str]) -> dict[str, Any]:
-    decision = answer.decision
+def _document(result: SimulationResult, signers: Sequence[str]) -> dict[str, Any]:
+    decision = result.decision
     return {
-        "platform": answer.case.platform,
-        "store": answer.case.store,
-        "image_id": str(answer.case.image.image_id),
+        "platform": result.simulated.platform,
+        "store": result.simulated.store,
+        "image_id": str(result.simulated.image.image_id),
         "verdict": str(decision.verdict),
         "level": decision.scope,
-        "rule": answer.rule,
+        "rule": result.rule,
         "reason": decision.reason,
         "matched": str(decision.matched) if decision.matched else None,
         "repository": decision.repository,
         "until": decision.until.isoformat() if decision.until else None,
-        "approvers": list(answer.approvers),
+        "approvers": list(result.approvers),
         "signers": list(signers),
     }

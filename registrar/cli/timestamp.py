@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from agent.domain.base_errors import DockwardenError
-from registrar import clock
-from registrar.cli.options import (
+from registrar import registrar_clock
+from registrar.cli.registrar_options import (
     key_folder,
     keys_option,
     online_keys,
@@ -14,12 +14,12 @@ from registrar.cli.options import (
     secret,
     workspace,
 )
-from registrar.cli.output import ALARM, complain, left, note, say
-from registrar.errors import RepositoryBroken
+from registrar.cli.registrar_output import ALARM, complain, left, note, say
+from registrar.registrar_errors import RepositoryBroken
+from registrar.repository.metadata_tree import Published
 from registrar.repository.online import ALARM_LEFT, current_timestamp
 from registrar.repository.publishing import refresh
 from registrar.repository.switching import finish, mirror
-from registrar.repository.tree import Published
 from registrar.workspace import Workspace
 
 
@@ -42,7 +42,7 @@ def timestamp(
         try:
             finish(where)
             ask, folder = secret(passphrase_file), key_folder(keys_directory)
-            refresh(where, online_keys(where, folder, ask), clock.now())
+            refresh(where, online_keys(where, folder, ask), registrar_clock.now())
             if to is not None:
                 mirror(where.repository, to)
         except (DockwardenError, OSError) as error:
@@ -57,7 +57,7 @@ def _tell(where: Workspace) -> bool:
     current = current_timestamp(Published(where.repository))
     if current is None:
         raise RepositoryBroken("nothing is published yet", hint="`sign`, then `publish`")
-    end, now = current.signed.expires, clock.now()
+    end, now = current.signed.expires, registrar_clock.now()
     lifetime = where.rules().roles["timestamp"].lifetime
     say(f"timestamp {current.signed.version} ends {left(end, now)} ({end.isoformat()})")
     soon = end - now < min(ALARM_LEFT, lifetime / 2)

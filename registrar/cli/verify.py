@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from registrar.cli.options import workspace
-from registrar.cli.output import day, emit_json, emit_table, output_option, say
-from registrar.errors import RepositoryBroken
-from registrar.repository.client import Seen, see
+from registrar.cli.registrar_options import workspace
+from registrar.cli.registrar_output import day, emit_json, emit_table, output_option, say
+from registrar.registrar_errors import RepositoryBroken
+from registrar.repository.metadata_tree import Files, Published
 from registrar.repository.remote import Served
-from registrar.repository.tree import Files, Published
+from registrar.repository.repository_client import Seen, see
 
 
 @click.command()

@@ -16,11 +16,11 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import emit_json, emit_table, left, note, output_option, say
-from registrar.clock import now as read_clock
+from registrar.cli.registrar_output import emit_json, emit_table, left, note, output_option, say
 from registrar.images.content import content_of
+from registrar.images.durations import end, told
 from registrar.images.lookup import NotFound, label
-from registrar.images.spans import end, told
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
 
 _CHOICE = click.Choice(list(LIFTS))

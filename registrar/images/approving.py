@@ -10,8 +10,8 @@ from agent.domain.base_errors import DockwardenError
 from agent.domain.constraints import breaches, matches
 from agent.domain.digest import Digest
 from agent.domain.payload import SignedApproval
+from registrar.images.durations import DAY, told
 from registrar.images.resolve import ResolvedImage
-from registrar.images.spans import DAY, told
 from registrar.workspace import Draft
 
 LIFTS_CONSTRAINT: Final = "constraint"

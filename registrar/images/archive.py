@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from agent.domain.base_errors import DockwardenError
 from agent.durable import make_directory, write_file
-from registrar.repository.tree import Published
+from registrar.repository.metadata_tree import Published
 
 FORMAT: Final = 1
 CONTENTS: Final = "export.json"

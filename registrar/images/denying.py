@@ -7,8 +7,8 @@ from typing import Final
 from agent.domain.allowlist import Deny
 from agent.domain.digest import Digest
 from agent.domain.payload import EMERGENCY
+from registrar.images.durations import told
 from registrar.images.lookup import NotFound, meeting
-from registrar.images.spans import told
 from registrar.workspace import Draft
 
 LONGEST_EMERGENCY: Final = timedelta(hours=24)

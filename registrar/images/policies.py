@@ -10,7 +10,7 @@ from agent.domain.base_errors import DockwardenError
 from agent.domain.document import constraints_of
 from agent.domain.payload import PublicKey, SignedApproval, StalePolicy
 from registrar.images.approving import Obstacle, vet
-from registrar.images.spans import DAY
+from registrar.images.durations import DAY
 from registrar.workspace import Draft, EnrolledKey
 
 CLEARABLE: Final = (

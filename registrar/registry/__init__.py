@@ -1,9 +1,10 @@
 """A client for registries that speak the OCI distribution API; used to resolve and to copy."""
 
-from registrar.registry.client import RegistryClient
-from registrar.registry.conversation import is_local
 from registrar.registry.credentials import Credentials, config_path, credentials_for
-from registrar.registry.errors import (
+from registrar.registry.manifests import Descriptor, Manifest
+from registrar.registry.registries import Registries
+from registrar.registry.registry_client import RegistryClient
+from registrar.registry.registry_errors import (
     BadCredentials,
     NotAsClaimed,
     NotInRegistry,
@@ -11,8 +12,7 @@ from registrar.registry.errors import (
     RegistryRefused,
     RegistryUnavailable,
 )
-from registrar.registry.manifests import Descriptor, Manifest
-from registrar.registry.registries import Registries
+from registrar.registry.registry_session import is_local
 from registrar.registry.transport import Limits, Transport
 
 __all__ = [

@@ -13,8 +13,8 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from registrar.registry.credentials import Credentials
-from registrar.registry.errors import RegistryRefused
-from registrar.registry.transport import Answer, Request, Transport
+from registrar.registry.registry_errors import RegistryRefused
+from registrar.registry.transport import Request, Response, Transport
 
 CLIENT: Final = "dockwarden-registrar"
 _TOKEN_LIMIT: Final = 1 << 20
@@ -59,7 +59,7 @@ class Authoriser:
             value = self._accepted.get(scopes, "")
         return {"Authorization": value} if value else {}
 
-    def answer(self, refused: Answer, scopes: tuple[str, ...], url: str) -> Mapping[str, str]:
+    def respond(self, refused: Response, scopes: tuple[str, ...], url: str) -> Mapping[str, str]:
         """What to send with a second try, after a 401. Raises `RegistryRefused`."""
         offered = challenges(refused.headers.get("www-authenticate", ""))
         if "bearer" in offered:
@@ -84,12 +84,12 @@ class Authoriser:
             request = _traded(realm, asked.get("service", ""), wanted, known.identity_token)
         else:
             request = _asked(realm, asked.get("service", ""), wanted, known)
-        answer = self._transport.send(request)
-        if answer.status != 200:
-            words = " ".join(answer.body[:200].decode(errors="replace").split())
-            raise self._refused(f"its token server answers {answer.status}: {words}")
+        response = self._transport.send(request)
+        if response.status != 200:
+            words = " ".join(response.body[:200].decode(errors="replace").split())
+            raise self._refused(f"its token server answers {response.status}: {words}")
         try:
-            said = json.loads(answer.body)
+            said = json.loads(response.body)
             token = said.get("token") or said.get("access_token")
         except (ValueError, AttributeError, RecursionError):
             token = None

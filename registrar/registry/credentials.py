@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from registrar.registry.errors import BadCredentials
+from registrar.registry.registry_errors import BadCredentials
 
 HUB: Final = "docker.io"
 HUB_KEY: Final = "https://index.docker.io/v1/"
@@ -127,8 +127,8 @@ def _helped(helper: str, server: str, path: Path) -> Credentials | None:
             return None
         raise BadCredentials(f"{program} failed for {server}: {said.strip()[:200]}", hint=fix)
     try:
-        answer = json.loads(done.stdout)
-        user, secret = str(answer["Username"]), str(answer["Secret"])
+        response = json.loads(done.stdout)
+        user, secret = str(response["Username"]), str(response["Secret"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadCredentials(
             f"{program} answers no Username and Secret", hint=fix

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from agent.domain.base_errors import InvalidDigest
 from agent.domain.digest import Digest
-from registrar.registry.errors import NotAsClaimed
+from registrar.registry.registry_errors import NotAsClaimed
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"

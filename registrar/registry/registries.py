@@ -3,8 +3,8 @@
 import threading
 from pathlib import Path
 
-from registrar.registry.client import RegistryClient
 from registrar.registry.credentials import config_path, credentials_for
+from registrar.registry.registry_client import RegistryClient
 from registrar.registry.transport import Transport
 
 

@@ -14,8 +14,8 @@ from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
 from agent import __version__
-from registrar.registry.errors import NotAsClaimed, RegistryUnavailable
-from registrar.registry.waiting import pause_s
+from registrar.registry.registry_errors import NotAsClaimed, RegistryUnavailable
+from registrar.registry.retry import pause_s
 
 SMALL: Final = 4 << 20  # bytes; OCI distribution-spec, "Pushing Manifests": 4 MiB are accepted
 REDIRECTS: Final = 5
@@ -35,7 +35,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A registry's answer: `headers` by lower-case name; no `body` where it went to a sink."""
 
     status: int
@@ -78,33 +78,33 @@ class Transport:
         self._ca_file = ca_file
         self._pools: dict[str, urllib3.PoolManager] = {}
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """Send it, again after answers of 429 and 5xx and broken connections, and follow where a
         GET or HEAD is sent on to. The last answer comes back whatever its status."""
         for attempt in range(1, self._limits.attempts + 1):
             last = attempt == self._limits.attempts
             try:
-                answer = self._followed(request)
+                response = self._followed(request)
             except RegistryUnavailable:
                 if last:
                     raise
                 wait: float | None = pause_s(attempt, {}, self._jitter())
             else:
-                if last or answer.status not in _AGAIN:
-                    return answer
-                wait = pause_s(attempt, answer.headers, self._jitter())
+                if last or response.status not in _AGAIN:
+                    return response
+                wait = pause_s(attempt, response.headers, self._jitter())
                 if wait is None:
-                    return answer
+                    return response
             self._sleep(wait or 0.0)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _followed(self, request: Request) -> Answer:
+    def _followed(self, request: Request) -> Response:
         url, headers = request.url, dict(request.headers)
         for _ in range(REDIRECTS + 1):
-            answer = self._once(request, url, headers)
-            if answer.status not in _MOVED or request.method not in ("GET", "HEAD"):
-                return answer
-            target = urljoin(url, answer.headers.get("location", ""))
+            response = self._once(request, url, headers)
+            if response.status not in _MOVED or request.method not in ("GET", "HEAD"):
+                return response
+            target = urljoin(url, response.headers.get("location", ""))
             if urlsplit(target).scheme != "https" and urlsplit(url).scheme == "https":
                 raise NotAsClaimed(
                     f"{_host(url)} sends the client on to {target[:100]!r} without TLS",
@@ -118,7 +118,7 @@ class Transport:
             hint="correct the registry's or its proxy's address rules",
         )
 
-    def _once(self, request: Request, url: str, headers: Mapping[str, str]) -> Answer:
+    def _once(self, request: Request, url: str, headers: Mapping[str, str]) -> Response:
         ends = time.monotonic() + self._limits.deadline_s
         sent = {"Accept-Encoding": "identity", "User-Agent": f"dockwarden/{__version__}", **headers}
         if request.body is not None and not isinstance(request.body, bytes):
@@ -149,7 +149,7 @@ class Transport:
                 f"{_host(url)} does not answer: {error}",
                 hint="is the name right, is the registry up, does a proxy stand between?",
             ) from error
-        return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
+        return Response(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
 
     def _body(self, request: Request, response: BaseHTTPResponse, ends: float) -> bytes:
         to_sink = request.sink if response.status == 200 else None

@@ -9,7 +9,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from agent.domain.allowlist import Deny, Waiver
 from agent.domain.payload import SignedApproval
-from registrar.repository.keys import name_of
+from registrar.repository.key_folder import name_of
 from registrar.workspace import Draft
 
 

@@ -8,9 +8,9 @@ from typing import Final
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
 
-from registrar.errors import RepositoryBroken
-from registrar.repository.tree import Published, file_of, metadata_of
-from registrar.repository.wanted import is_due
+from registrar.registrar_errors import RepositoryBroken
+from registrar.repository.desired_roles import is_due
+from registrar.repository.metadata_tree import Published, file_of, metadata_of
 from registrar.workspace import Rule
 
 TIMESTAMP: Final = "metadata/timestamp.json"

@@ -11,14 +11,14 @@ from agent.domain.payload import DOCUMENT_LIMIT, EMERGENCY, ScopeDenies
 from agent.domain.payload_next import next_list
 from agent.domain.payload_read import read_denies, read_list
 from agent.domain.payload_write import write_denies, write_list
-from registrar.errors import NotReady
-from registrar.repository.tree import Files, Layered, denies_in, listing_in, said_in
+from registrar.registrar_errors import NotReady
+from registrar.repository.metadata_tree import Files, Layered, denies_in, listing_in, said_in
 from registrar.workspace import Draft, Rule
 
 _MOST_TOLD: Final = 5
 
 
-def wanted_scope(
+def desired_scope(
     draft: Draft, rule: Rule, old: Metadata[Targets] | None, files: Files, now: datetime
 ) -> tuple[Metadata[Targets], dict[str, bytes]]:
     """The scope's next metadata, unsigned, and the files it names that are not in `files` yet.

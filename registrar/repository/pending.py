@@ -13,8 +13,8 @@ from typing import Any, Final
 from securesystemslib.signer import Signature
 from tuf.api.metadata import Metadata
 
-from registrar.errors import WorkspaceInvalid
-from registrar.repository.tree import file_of, metadata_of
+from registrar.registrar_errors import WorkspaceInvalid
+from registrar.repository.metadata_tree import file_of, metadata_of
 from registrar.workspace import Workspace
 
 _METADATA: Final = "metadata.json"

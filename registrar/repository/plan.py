@@ -11,17 +11,21 @@ from typing import Any, Final
 from tuf.api.metadata import Metadata, Targets
 
 from agent.domain.payload import EMERGENCY
-from registrar.repository.payloads import check_kept, check_two_people, wanted_scope
-from registrar.repository.pending import PendingRole, pending_roles
-from registrar.repository.standing import Standing, root_standings, standing
-from registrar.repository.tree import Layered, Published, denies_in, listing_in, said_in
-from registrar.repository.wanted import (
+from registrar.repository.desired_roles import (
     Demands,
     demands,
+    desired_root,
+    desired_targets,
     is_due,
     says_the_same,
-    wanted_root,
-    wanted_targets,
+)
+from registrar.repository.metadata_tree import Layered, Published, denies_in, listing_in, said_in
+from registrar.repository.payloads import check_kept, check_two_people, desired_scope
+from registrar.repository.pending import PendingRole, pending_roles
+from registrar.repository.signature_status import (
+    SignatureStatus,
+    root_signature_statuses,
+    signature_status,
 )
 from registrar.workspace import Draft, Rule, Workspace
 
@@ -42,28 +46,28 @@ class Plan:
     fresh: frozenset[str]
     outdated: frozenset[str]
 
-    def standings(self, role: str) -> tuple[Standing, ...]:
+    def signature_statuses(self, role: str) -> tuple[SignatureStatus, ...]:
         """The counts that the role's step has to meet."""
-        return standings(self.published, self.steps, role)
+        return signature_statuses(self.published, self.steps, role)
 
 
 def plan(workspace: Workspace, now: datetime) -> Plan:
     """Raises what reading raises, and `NotReady` for drafts that must not be signed."""
     published = Published(workspace.repository)
-    wanted = demands(workspace)
+    desired = demands(workspace)
     waiting = pending_roles(workspace)
     steps: dict[str, PendingRole] = {}
-    root = wanted_root(wanted, published.root(), now)
-    targets = wanted_targets(wanted, published.targets(), now)
+    root = desired_root(desired, published.root(), now)
+    targets = desired_targets(desired, published.targets(), now)
     old = published.targets()
-    stays = old if old and standing(root.signed, "targets", old).ready else None
+    stays = old if old and signature_status(root.signed, "targets", old).ready else None
     for role, new, before in (("root", root, published.root()), ("targets", targets, stays)):
-        rule = wanted.top[role]
+        rule = desired.top[role]
         proposal = PendingRole(role, new, {})
         top = _top_step(proposal, before, waiting.get(role), rule, now)
         if top is not None:
             steps[role] = top
-    for scope, rule in wanted.delegated.items():
+    for scope, rule in desired.delegated.items():
         draft = workspace.draft(scope)
         if scope != EMERGENCY and not workspace.scope_rule(scope).requester_may_approve:
             check_two_people(draft, now)
@@ -72,22 +76,22 @@ def plan(workspace: Workspace, now: datetime) -> Plan:
             steps[scope] = step
     fresh = frozenset(role for role, step in steps.items() if step is not waiting.get(role))
     stale = frozenset(waiting) - (frozenset(steps) - fresh)
-    return Plan(published, wanted, steps, fresh, stale)
+    return Plan(published, desired, steps, fresh, stale)
 
 
-def standings(
+def signature_statuses(
     published: Published, steps: Mapping[str, PendingRole], role: str
-) -> tuple[Standing, ...]:
+) -> tuple[SignatureStatus, ...]:
     """The counts that the metadata waiting for a role has to meet, by what else is in `steps`."""
     metadata = steps[role].metadata
     before = published.root()
     if role == "root":
-        return root_standings(before.signed if before else None, metadata)
+        return root_signature_statuses(before.signed if before else None, metadata)
     above = "root" if role == "targets" else "targets"
     delegator = steps[above].metadata if above in steps else published.role(above)
     if delegator is None:
-        return (Standing(role, 1, (), ()),)
-    return (standing(delegator.signed, role, metadata),)
+        return (SignatureStatus(role, 1, (), ()),)
+    return (signature_status(delegator.signed, role, metadata),)
 
 
 def says(step: PendingRole, published: Published) -> Draft:
@@ -131,7 +135,7 @@ def _scope_step(
         return None
     if kept is not None and _keeps(kept, old, draft, rule, published, now):
         return kept
-    metadata, files = wanted_scope(draft, rule, old, published, now)
+    metadata, files = desired_scope(draft, rule, old, published, now)
     return PendingRole(draft.scope, metadata, files)
 
 
@@ -145,7 +149,7 @@ def _in_force(
 ) -> bool:
     if is_due(old.signed.expires, rule.lifetime, now):
         return False
-    if not standing(delegator, draft.scope, old).ready:
+    if not signature_status(delegator, draft.scope, old).ready:
         return False  # whom the rule no longer counts signed it: it has to be signed again
     return said_in(old, draft.scope, published) == draft
 

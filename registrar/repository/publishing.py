@@ -10,14 +10,8 @@ from typing import Final
 
 from agent.domain.payload import EMERGENCY
 from agent.durable import write_file
-from registrar.errors import NotReady, RepositoryBroken
-from registrar.repository.client import Seen, see
-from registrar.repository.online import TIMESTAMP, OnlineKeys, current_timestamp, next_online
-from registrar.repository.pending import PendingRole, drop_pending, pending_roles
-from registrar.repository.plan import plan, standings
-from registrar.repository.standing import Standing, standing
-from registrar.repository.switching import finish, stage, switch_order
-from registrar.repository.tree import (
+from registrar.registrar_errors import NotReady, RepositoryBroken
+from registrar.repository.metadata_tree import (
     Layered,
     Published,
     denies_in,
@@ -25,6 +19,12 @@ from registrar.repository.tree import (
     listing_in,
     metadata_of,
 )
+from registrar.repository.online import TIMESTAMP, OnlineKeys, current_timestamp, next_online
+from registrar.repository.pending import PendingRole, drop_pending, pending_roles
+from registrar.repository.plan import plan, signature_statuses
+from registrar.repository.repository_client import Seen, see
+from registrar.repository.signature_status import SignatureStatus, signature_status
+from registrar.repository.switching import finish, stage, switch_order
 from registrar.workspace import Workspace
 
 _MODE: Final = 0o644
@@ -35,7 +35,7 @@ class Readiness:
     """Of what waits: the roles that can be published, and the counts that are not met."""
 
     ready: Mapping[str, PendingRole]
-    unmet: tuple[Standing, ...] = field(default=())
+    unmet: tuple[SignatureStatus, ...] = field(default=())
 
 
 def readiness(workspace: Workspace, now: datetime) -> Readiness:
@@ -50,10 +50,10 @@ def readiness(workspace: Workspace, now: datetime) -> Readiness:
         if role not in prepared.outdated
     }
     ready: dict[str, PendingRole] = {}
-    unmet: list[Standing] = []
+    unmet: list[SignatureStatus] = []
     for role in sorted(waiting, key=_rank):
         _check_next(published, waiting[role])
-        counts = standings(published, waiting, role)
+        counts = signature_statuses(published, waiting, role)
         unmet += [count for count in counts if not count.ready]
         above = [other for other in waiting if _rank(other) < _rank(role)]
         if all(other in ready for other in above) and all(count.ready for count in counts):
@@ -120,7 +120,7 @@ def check_online(published: Published, files: dict[str, bytes]) -> None:
         raise RepositoryBroken("there is no root", hint="restore the repository from git")
     for path, data in files.items():
         role = path.removesuffix(".json").rpartition("/")[2].rpartition(".")[2]
-        count = standing(root.signed, role, metadata_of(data, path))
+        count = signature_status(root.signed, role, metadata_of(data, path))
         if not count.ready:
             raise RepositoryBroken(
                 f"{count.words()}, by the root that is published",

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from registrar.errors import RepositoryBroken
+from registrar.registrar_errors import RepositoryBroken
 
 _SECONDS: Final = 30
 _LARGEST: Final = 8 << 20  # bytes

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, Signer
 
-from registrar.errors import KeyUnusable, NotReady
-from registrar.repository.keys import tuf_key
+from registrar.registrar_errors import KeyUnusable, NotReady
+from registrar.repository.key_folder import tuf_key
 from registrar.repository.pending import PendingRole, drop_pending, save_pending, save_signatures
 from registrar.repository.plan import Plan
 from registrar.workspace import EnrolledKey, Workspace
@@ -47,39 +47,39 @@ def signing(
 
 
 def sign(
-    workspace: Workspace, prepared: Plan, wanted: Signing, open_signer: Callable[[], Signer]
+    workspace: Workspace, prepared: Plan, desired: Signing, open_signer: Callable[[], Signer]
 ) -> None:
     """Build what nobody has built yet, sign, keep the signatures. Nothing is kept unless every
     signature was made and verifies."""
     signer = open_signer()
-    key = tuf_key(wanted.key)
+    key = tuf_key(desired.key)
     made: list[tuple[str, str, Signature]] = []
-    for role in wanted.roles:
+    for role in desired.roles:
         data = prepared.steps[role].metadata.signed_bytes
         signature = signer.sign(data)
         try:
             key.verify_signature(signature, data)
         except UnverifiedSignatureError as error:
             raise KeyUnusable(
-                f"{wanted.key.name}: what it signed does not verify with its public half",
+                f"{desired.key.name}: what it signed does not verify with its public half",
                 hint="is the URI that of another key? enrol the right public half",
             ) from error
-        made.append((role, wanted.key.name, signature))
+        made.append((role, desired.key.name, signature))
     gone = [role for role in prepared.outdated if role not in prepared.steps]
     if gone:
         drop_pending(workspace, gone, f"No longer to be signed: {', '.join(sorted(gone))}")
-    for role in wanted.roles:
+    for role in desired.roles:
         if role in prepared.fresh:
             step: PendingRole = prepared.steps[role]
             save_pending(workspace, step, f"{step.signed_name()}: ready to be signed")
-    save_signatures(workspace, made, f"{', '.join(wanted.roles)}: signed by {wanted.key.name}")
+    save_signatures(workspace, made, f"{', '.join(desired.roles)}: signed by {desired.key.name}")
 
 
 def _may(prepared: Plan, role: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(n for s in prepared.standings(role) for n in s.may))
+    return tuple(dict.fromkeys(n for s in prepared.signature_statuses(role) for n in s.may))
 
 
 def _has_signed(prepared: Plan, role: str, name: str) -> bool:
     """Whether its signature counts wherever it may count."""
-    counts = [s for s in prepared.standings(role) if name in s.may]
+    counts = [s for s in prepared.signature_statuses(role) if name in s.may]
     return all(name in s.signed for s in counts)

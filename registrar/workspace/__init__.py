@@ -4,8 +4,8 @@ Knows nothing of TUF, private keys or who may sign what.
 """
 
 from registrar.workspace.draft import Draft
+from registrar.workspace.enrolled_keys import EnrolledKey
 from registrar.workspace.folder import Workspace
-from registrar.workspace.keys import EnrolledKey
 from registrar.workspace.membership import Members
 from registrar.workspace.rules import Rule, Rules, ScopeRule
 

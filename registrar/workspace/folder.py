@@ -7,10 +7,10 @@ from typing import Final, Self
 from agent.domain.document import check_scope
 from agent.domain.payload import EMERGENCY
 from agent.durable import make_directory, sync_directory, write_file
-from registrar.errors import WorkspaceInvalid
+from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.draft import Draft, draft_files, read_draft
+from registrar.workspace.enrolled_keys import EnrolledKey, key_file, read_keys
 from registrar.workspace.history import commit
-from registrar.workspace.keys import EnrolledKey, key_file, read_keys
 from registrar.workspace.membership import Members
 from registrar.workspace.rules import (
     ROLES,

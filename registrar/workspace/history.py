@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from registrar.errors import HistoryFailed
+from registrar.registrar_errors import HistoryFailed
 
 _SECONDS = 60
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from registrar.errors import WorkspaceInvalid
+from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.rules import ROLES, Rule, Rules, ScopeRule
 
 ADMINISTRATOR = "administrator"  # root, targets, emergency and the organization's scope

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.domain.toml_fault import toml_fault
-from registrar.errors import WorkspaceInvalid
+from registrar.registrar_errors import WorkspaceInvalid
 
 FORMAT: Final = 1
 ROLES: Final = ("root", "targets", "emergency", "snapshot", "timestamp")

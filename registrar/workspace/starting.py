@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.durable import make_directory
-from registrar.errors import WorkspaceInvalid
+from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.folder import RULES, Workspace, check_scope_name
 from registrar.workspace.history import start
 from registrar.workspace.rules import Rule, Rules, ScopeRule, write_rules

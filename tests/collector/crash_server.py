@@ -13,7 +13,7 @@ import sys
 import uvicorn
 
 from collector.app import make_app
-from collector.ingest.limits import Rate
+from collector.ingest.request_limits import Rate
 from collector.store.database import Database
 
 

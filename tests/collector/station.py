@@ -10,9 +10,9 @@ import httpx
 from starlette.testclient import TestClient
 
 from collector.app import make_app
-from collector.ingest.limits import Rate
+from collector.ingest.request_limits import Rate
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk, Person
+from collector.store.enrolment_store import EnrolmentStore, Person
 from tests.collector.events import NOW, Sender, body, packed
 
 ADMIN = Person("admin", "192.0.2.1")
@@ -36,10 +36,10 @@ class Station:
 
     client: TestClient
     database: Database
-    desk: EnrolmentDesk
+    enrolments: EnrolmentStore
 
     def enrol(self, name: str = "web-1", machine_id: str = "machine-1") -> Host:
-        _, secret = self.desk.create("test", timedelta(days=3650), None, ADMIN, NOW)
+        _, secret = self.enrolments.create("test", timedelta(days=3650), None, ADMIN, NOW)
         answer = self.client.post(
             "/v1/enrol",
             json={
@@ -72,4 +72,4 @@ def station(database: Database, rate: Rate | None = None) -> Iterator[Station]:
     """Tokens are looked up each time."""
     app = make_app(database, rate=rate or Rate(0), remembered=0.0)
     with TestClient(app) as client:
-        yield Station(client, database, EnrolmentDesk(database))
+        yield Station(client, database, EnrolmentStore(database))

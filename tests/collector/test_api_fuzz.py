@@ -13,7 +13,7 @@ from schemathesis.checks import not_a_server_error
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.app import make_app
-from collector.ingest.limits import Rate
+from collector.ingest.request_limits import Rate
 from collector.store.database import Database
 from collector.store.migrate import migrate
 from tests.collector.events import NOW, finding, heartbeat, inventory, seal

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from agent.errors import ConfigInvalid
 from collector.cli import cli
-from collector.config import Config, load
+from collector.collector_config import Config, load
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import func, select
 
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk
+from collector.store.enrolment_store import EnrolmentStore
 from collector.store.schema import chains, events, gaps, rollups
 from tests.collector.events import NOW, Sender, packed
 from tests.collector.station import ADMIN, Host
@@ -90,9 +90,9 @@ def started(helper: subprocess.Popen[str]) -> tuple[int, int]:
 
 
 def enrolled(database: Database, name: str) -> Host:
-    desk = EnrolmentDesk(database)
-    _, secret = desk.create("", timedelta(days=1), None, ADMIN, NOW)
-    given = desk.enrol(secret, machine_id=name, boot_id="", hostname=name, by=ADMIN, now=NOW)
+    enrolments = EnrolmentStore(database)
+    _, secret = enrolments.create("", timedelta(days=1), None, ADMIN, NOW)
+    given = enrolments.enrol(secret, machine_id=name, boot_id="", hostname=name, by=ADMIN, now=NOW)
     assert given is not None
     return Host(Sender(given.host_id), given.token)
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from agent.domain.hash_chain import START, link
-from collector.ingest.finding import read_finding
-from collector.ingest.heartbeat import read_heartbeat
+from collector.ingest.finding_form import read_finding
+from collector.ingest.heartbeat_form import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory
 from tests.collector.events import NOW, finding, heartbeat, inventory
 

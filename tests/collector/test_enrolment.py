@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from collector.store.access import AuditLog
 from collector.store.database import Database
-from collector.store.desk import EnrolmentDesk, Person
+from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.schema import hosts, secrets
 from tests.collector.events import NOW
 from tests.collector.station import ADMIN, station
@@ -15,52 +15,54 @@ from tests.collector.station import ADMIN, station
 HOST = Person("host web-1", "192.0.2.7")
 
 
-def enrol(desk: EnrolmentDesk, secret: str, later: timedelta = timedelta(0)) -> bool:
+def enrol(enrolments: EnrolmentStore, secret: str, later: timedelta = timedelta(0)) -> bool:
     return (
-        desk.enrol(secret, machine_id="m", boot_id="b", hostname="web-1", by=HOST, now=NOW + later)
+        enrolments.enrol(
+            secret, machine_id="m", boot_id="b", hostname="web-1", by=HOST, now=NOW + later
+        )
         is not None
     )
 
 
 def test_a_secret_ends(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    _, text = desk.create("rack 1", timedelta(hours=1), None, ADMIN, NOW)
-    assert enrol(desk, text)
-    assert not enrol(desk, text, timedelta(hours=1))
+    enrolments = EnrolmentStore(database)
+    _, text = enrolments.create("rack 1", timedelta(hours=1), None, ADMIN, NOW)
+    assert enrol(enrolments, text)
+    assert not enrol(enrolments, text, timedelta(hours=1))
 
 
 def test_a_secret_is_used_as_often_as_said(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    secret, text = desk.create("two hosts", timedelta(hours=1), 2, ADMIN, NOW)
-    assert [enrol(desk, text) for _ in range(3)] == [True, True, False]
-    [shown] = desk.secrets()
+    enrolments = EnrolmentStore(database)
+    secret, text = enrolments.create("two hosts", timedelta(hours=1), 2, ADMIN, NOW)
+    assert [enrol(enrolments, text) for _ in range(3)] == [True, True, False]
+    [shown] = enrolments.secrets()
     assert (shown.id, shown.used, shown.most_uses) == (secret.id, 2, 2)
 
 
 def test_a_revoked_secret_is_refused(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    secret, text = desk.create("", timedelta(hours=1), None, ADMIN, NOW)
-    assert desk.revoke(secret.id, ADMIN, NOW)
-    assert not enrol(desk, text)
-    assert not desk.revoke(secret.id, ADMIN, NOW)
-    assert not desk.revoke("nonsense", ADMIN, NOW)
+    enrolments = EnrolmentStore(database)
+    secret, text = enrolments.create("", timedelta(hours=1), None, ADMIN, NOW)
+    assert enrolments.revoke(secret.id, ADMIN, NOW)
+    assert not enrol(enrolments, text)
+    assert not enrolments.revoke(secret.id, ADMIN, NOW)
+    assert not enrolments.revoke("nonsense", ADMIN, NOW)
 
 
 @pytest.mark.parametrize("spoil", ["", "x", "dwe__", "dwt_1_2", "\0", "é" * 10, "_" * 5000])
 def test_other_texts_are_refused(database: Database, spoil: str) -> None:
-    assert not enrol(EnrolmentDesk(database), spoil)
+    assert not enrol(EnrolmentStore(database), spoil)
 
 
 def test_a_changed_secret_is_refused(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    _, text = desk.create("", timedelta(hours=1), None, ADMIN, NOW)
-    assert not enrol(desk, text[:-1] + ("A" if text[-1] != "A" else "B"))
+    enrolments = EnrolmentStore(database)
+    _, text = enrolments.create("", timedelta(hours=1), None, ADMIN, NOW)
+    assert not enrol(enrolments, text[:-1] + ("A" if text[-1] != "A" else "B"))
 
 
 def test_no_secret_and_no_token_is_kept_in_the_clear(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    _, text = desk.create("", timedelta(hours=1), None, ADMIN, NOW)
-    enrolled = desk.enrol(text, machine_id="m", boot_id="", hostname="h", by=HOST, now=NOW)
+    enrolments = EnrolmentStore(database)
+    _, text = enrolments.create("", timedelta(hours=1), None, ADMIN, NOW)
+    enrolled = enrolments.enrol(text, machine_id="m", boot_id="", hostname="h", by=HOST, now=NOW)
     assert enrolled is not None
     with database.read() as connection:
         tables = [connection.execute(select(table)).all() for table in (hosts, secrets)]
@@ -79,12 +81,12 @@ def test_cloned_machines_are_two_hosts(database: Database) -> None:
 
 
 def test_every_change_is_in_the_audit_log(database: Database) -> None:
-    desk = EnrolmentDesk(database)
-    secret, text = desk.create("rack 1", timedelta(hours=1), None, ADMIN, NOW)
-    enrolled = desk.enrol(text, machine_id="m", boot_id="", hostname="h", by=HOST, now=NOW)
+    enrolments = EnrolmentStore(database)
+    secret, text = enrolments.create("rack 1", timedelta(hours=1), None, ADMIN, NOW)
+    enrolled = enrolments.enrol(text, machine_id="m", boot_id="", hostname="h", by=HOST, now=NOW)
     assert enrolled is not None
-    desk.revoke_host(enrolled.host_id, ADMIN, NOW)
-    desk.revoke(secret.id, ADMIN, NOW)
+    enrolments.revoke_host(enrolled.host_id, ADMIN, NOW)
+    enrolments.revoke(secret.id, ADMIN, NOW)
     entries = AuditLog(database).entries().rows
     assert {(e.who, e.action, e.subject, e.address) for e in entries} == {
         ("admin", "secret.created", secret.id, "192.0.2.1"),

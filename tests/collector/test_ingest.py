@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from collector.ingest.limits import LONGEST_BODY, LONGEST_INFLATED, Rate
+from collector.ingest.request_limits import LONGEST_BODY, LONGEST_INFLATED, Rate
 from collector.store.database import Database
 from collector.store.schema import events, hosts
 from tests.collector.events import NOW, Sender, finding, packed, seal
@@ -80,9 +80,9 @@ def test_without_a_token_nothing_is_read(here: Station) -> None:
 
 def test_a_revoked_token_is_refused(here: Station) -> None:
     host = here.enrol()
-    assert here.desk.revoke_host(host.id, ADMIN, NOW)
+    assert here.enrolments.revoke_host(host.id, ADMIN, NOW)
     assert here.send(host, host.spool.findings(1)).status_code == 401
-    assert not here.desk.revoke_host(host.id, ADMIN, NOW)
+    assert not here.enrolments.revoke_host(host.id, ADMIN, NOW)
 
 
 def test_a_host_cannot_write_for_another(here: Station) -> None:

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from collector import clock
+from collector import collector_clock
 from collector.store.database import Database
 from collector.store.fleet import FleetReader
 from collector.store.retention import Retention, prune
-from collector.web.values import FindingFilter, Handling, HostFilter, HostStatus
+from collector.web.page_values import FindingFilter, Handling, HostFilter, HostStatus
 from tests.collector.events import NOW, digest, inventory
 from tests.collector.station import Host, Station, station
 
@@ -47,7 +47,7 @@ def two_hosts(here: Station) -> tuple[Host, Host]:
 def test_summary(here: Station, fleet: FleetReader) -> None:
     two_hosts(here)
     here.enrol("silent")
-    found = fleet.summary(clock.now())
+    found = fleet.summary(collector_clock.now())
     assert found.hosts == {
         HostStatus.ONLINE: 1,
         HostStatus.DEGRADED: 1,
@@ -136,7 +136,7 @@ def test_pages_hold_each_row_once(here: Station, fleet: FleetReader) -> None:
 
 def test_hosts(here: Station, fleet: FleetReader) -> None:
     one, _ = two_hosts(here)
-    now = clock.now()
+    now = collector_clock.now()
     assert [r.name for r in fleet.hosts(HostFilter(), now).rows] == ["web-1", "web-2"]
     first = fleet.hosts(HostFilter(), now, limit=1)
     assert [r.name for r in fleet.hosts(HostFilter(), now, first.after).rows] == ["web-2"]
@@ -151,7 +151,7 @@ def test_hosts(here: Station, fleet: FleetReader) -> None:
 def test_host_detail(here: Station, fleet: FleetReader) -> None:
     one, _ = two_hosts(here)
     twin = here.enrol("web-1", "machine-1")
-    found = fleet.host(one.id, clock.now())
+    found = fleet.host(one.id, collector_clock.now())
     assert found is not None
     assert (found.engine_version, found.spool_depth) == ("28.5.2", 3)
     assert found.figures["Agent's memory"] == "39.1 MiB"

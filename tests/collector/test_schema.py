@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from collector.errors import SchemaBehind
+from collector.collector_errors import SchemaBehind
 from collector.store import partitions
 from collector.store.database import Database
 from collector.store.migrate import check_current, migrate

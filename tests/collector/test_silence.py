@@ -140,15 +140,15 @@ def test_after_a_start_no_host_is_called_silent_too_soon(watched: Watched, hook:
 
 def test_two_replicas_announce_once(watched: Watched) -> None:
     later = NOW + timedelta(minutes=10)
-    assert silence.sweep(watched.database, later, announce=True) == 1
-    assert silence.sweep(watched.database, later, announce=True) == 0
+    assert silence.check(watched.database, later, announce=True) == 1
+    assert silence.check(watched.database, later, announce=True) == 0
     assert len(silence.claim(watched.database, later)) == 1
     assert silence.claim(watched.database, later) == []
 
 
 def test_a_host_that_was_revoked_may_be_silent(watched: Watched, hook: Hook) -> None:
-    from collector.store.desk import EnrolmentDesk
+    from collector.store.enrolment_store import EnrolmentStore
 
-    EnrolmentDesk(watched.database).revoke_host(watched.host.id, ADMIN, NOW)
+    EnrolmentStore(watched.database).revoke_host(watched.host.id, ADMIN, NOW)
     watched.turn(timedelta(days=40))
     assert hook.told() == []

@@ -9,7 +9,7 @@ import pytest
 from agent.control.heartbeat import Beat, heartbeat
 from agent.ports.own import Figures, System
 from agent.ports.spool_port import SpoolState
-from collector.ingest.heartbeat import read_heartbeat
+from collector.ingest.heartbeat_form import read_heartbeat
 
 
 def told(**changes: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 
 from agent.domain.digest import Digest
 from agent.domain.payload import Platform, SignedApproval
-from registrar import clock
+from registrar import registrar_clock
 from registrar.cli.main import cli
 from registrar.workspace import Workspace
 
@@ -104,7 +104,7 @@ def digest(number: int, kind: str) -> Digest:
 
 
 def approval(number: int, *, days: int = 90) -> SignedApproval:
-    begin = clock.now() - timedelta(days=1)
+    begin = registrar_clock.now() - timedelta(days=1)
     platform = Platform(
         "linux/amd64", digest(number, "manifest"), digest(number, "config"), digest(number, "chain")
     )

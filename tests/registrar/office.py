@@ -9,9 +9,9 @@ from typing import Any
 from click.testing import CliRunner
 
 from registrar.cli.main import cli
-from registrar.repository.keys import KeyFolder
+from registrar.repository.key_folder import KeyFolder
 from registrar.workspace import Rule, Rules, ScopeRule, Workspace
-from registrar.workspace.keys import key_file
+from registrar.workspace.enrolled_keys import key_file
 from registrar.workspace.rules import ROLES
 
 SCOPES = ("acme", "acme.pay", "acme.pay.web")

@@ -9,8 +9,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 
 from agent.domain.break_glass_token import PAYLOAD_TYPE, check_token, token_of
-from registrar.clock import now
-from registrar.repository.keys import tuf_key
+from registrar.registrar_clock import now
+from registrar.repository.key_folder import tuf_key
 from tests.registrar.office import PASSPHRASE, Office, Ran
 
 HOST, NONCE = "a" * 32, "b" * 32

@@ -8,9 +8,9 @@ import pytest
 
 from agent.domain.allowlist import Deny
 from agent.domain.digest import Digest
-from registrar.clock import now
 from registrar.images.denying import undenied
 from registrar.images.lookup import NotFound
+from registrar.registrar_clock import now
 from tests.lab.built import BuiltImage
 from tests.registrar.office import Office
 from tests.registrar.registry_server import Stored, make_image, serving

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.domain.digest import Digest
-from registrar.images.many import resolve_many
+from registrar.images.batch_resolution import resolve_batch
 from registrar.images.resolve import ResolvedImage, resolve
 from registrar.registry import NotAsClaimed, NotInRegistry, Registries
 from registrar.registry.manifests import OCI_INDEX, OCI_MANIFEST
@@ -153,7 +153,7 @@ def test_many_are_resolved_in_order_and_each_for_itself(
     wanted = [stored.reference(one) for one in built]
     wanted.insert(3, f"{stored.address}/team/none:1")
     told: list[tuple[int, int]] = []
-    found = resolve_many(wanted, registries, lambda done, total: told.append((done, total)))
+    found = resolve_batch(wanted, registries, lambda done, total: told.append((done, total)))
     assert isinstance(found.pop(3), NotInRegistry)
     assert [str(one.id) for one in found if isinstance(one, ResolvedImage)] == [
         one.top_digest for one in built
@@ -167,8 +167,8 @@ def test_a_tag_that_moved_counts_no_more_where_that_is_permitted(
     built = stored.push(make_image())
     stored.push(make_image(tag="2"), tag="1")
     pinned = [f"{stored.address}/team/web:1@{built.top_digest}"]
-    (strict,) = resolve_many(pinned, registries, lambda _d, _t: None)
+    (strict,) = resolve_batch(pinned, registries, lambda _d, _t: None)
     assert isinstance(strict, NotAsClaimed)
-    (found,) = resolve_many(pinned, registries, lambda _d, _t: None, tags_may_move=True)
+    (found,) = resolve_batch(pinned, registries, lambda _d, _t: None, tags_may_move=True)
     assert isinstance(found, ResolvedImage)
     assert (str(found.id), found.tags) == (built.top_digest, ())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.digest import Digest
-from registrar.clock import now
+from registrar.registrar_clock import now
 from tests.lab.built import BuiltImage
 from tests.registrar.office import Office
 from tests.registrar.registry_server import Stored, make_image, serving

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from registrar.repository.keys import KeyFolder, material, tuf_key
+from registrar.repository.key_folder import KeyFolder, material, tuf_key
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.domain.allowlist import Constraints, Deny, Waiver
-from registrar import clock
+from registrar import registrar_clock
 from registrar.workspace import Draft
 from tests.registrar.ceremony import Ceremony, approval, digest
 
@@ -68,7 +68,7 @@ def test_waivers_without_meaning(
 ) -> None:
     deny = Deny(frozenset({digest(1, "index")}), "no")
     solo.workspace.save(Draft("acme.pay", denies=(deny,)), "deny")
-    end = clock.now() + timedelta(days=days)
+    end = registrar_clock.now() + timedelta(days=days)
     waiver = Waiver(frozenset({digest(number, "index")}), lifts, "fire", "ann", end)
     assert expected in said(solo, Draft("acme", waivers=(waiver,)))
 
@@ -76,7 +76,7 @@ def test_waivers_without_meaning(
 def test_a_waiver_for_a_deny_below_means_something(solo: Ceremony) -> None:
     deny = Deny(frozenset({digest(1, "index")}), "no")
     solo.workspace.save(Draft("acme.pay", denies=(deny,)), "deny")
-    end = clock.now() + timedelta(days=1)
+    end = registrar_clock.now() + timedelta(days=1)
     waiver = Waiver(frozenset({digest(1, "index")}), "deny", "fire", "ann", end)
     solo.workspace.save(Draft("acme", waivers=(waiver,)), "waive")
     assert "nothing to remark" in solo.run("lint")

@@ -15,7 +15,7 @@ import pytest
 from agent.domain.payload import INLINE_LIMIT
 from agent.sync.sync_request import Request, SyncReport
 from agent.sync.sync_run import sync
-from registrar import clock
+from registrar import registrar_clock
 from registrar.repository.switching import mirror
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
@@ -149,7 +149,7 @@ def test_an_expired_approval_may_go(solo: Ceremony, tmp_path: Path) -> None:
     ended = replace(
         one,
         approved_at=one.approved_at - timedelta(days=9),
-        expires_at=clock.now() - timedelta(hours=1),
+        expires_at=registrar_clock.now() - timedelta(hours=1),
     )
     solo.workspace.save(replace(draft, approvals={one.id: ended}), "it ended")
     solo.signed_by("solo").run("publish")
@@ -262,8 +262,8 @@ def test_the_timestamp_is_renewed_and_the_alarm_is_an_exit_code(
 
     solo.run("timestamp")
     assert version() == 2
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=13))
+    real = registrar_clock.now
+    monkeypatch.setattr(registrar_clock, "now", lambda: real() + timedelta(hours=13))
     assert "alarm" in solo.run("timestamp", "--check", code=4)
     (solo.keys / "online-timestamp.pem").rename(tmp_path / "away.pem")
     assert "alarm" in solo.run("timestamp", code=4)
@@ -277,8 +277,8 @@ def test_the_snapshot_is_renewed_near_its_end(
     solo: Ceremony, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not (solo.repository / "metadata" / "2.snapshot.json").exists()
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=25))
+    real = registrar_clock.now
+    monkeypatch.setattr(registrar_clock, "now", lambda: real() + timedelta(days=25))
     solo.run("timestamp")
     assert (solo.repository / "metadata" / "2.snapshot.json").exists()
 
@@ -286,8 +286,8 @@ def test_the_snapshot_is_renewed_near_its_end(
 def test_what_nears_its_end_waits_for_signatures(
     solo: Ceremony, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=140))
+    real = registrar_clock.now
+    monkeypatch.setattr(registrar_clock, "now", lambda: real() + timedelta(days=140))
     out = solo.run("review")
     assert "nothing but its expiry" in out
     waiting = json.loads(solo.run("status", "-o", "json"))["pending"]
@@ -337,7 +337,7 @@ def test_a_hosts_own_helper_adopts_what_is_published(team: Ceremony, tmp_path: P
                 scope="acme",
                 root_file=str(team.repository / "metadata" / "1.root.json"),
                 directory=str(tmp_path / "state"),
-                now=clock.now().timestamp(),
+                now=registrar_clock.now().timestamp(),
             )
         )
 

@@ -23,8 +23,8 @@ from registrar.registry import (
 from registrar.registry.authorise import challenges
 from registrar.registry.credentials import Credentials, credentials_for
 from registrar.registry.manifests import OCI_INDEX, OCI_MANIFEST
+from registrar.registry.retry import LONGEST, pause_s
 from registrar.registry.transport import Limits
-from registrar.registry.waiting import LONGEST, pause_s
 from tests.registrar.registry_server import Stored, basic, make_image, serving
 
 Headers = Mapping[str, str]

@@ -10,8 +10,8 @@ import pytest
 from agent.domain.allowlist import Constraints, Deny, Waiver
 from agent.domain.base_errors import DockwardenError, InvalidAllowlist
 from agent.domain.payload import StalePolicy
-from registrar import clock
-from registrar.errors import WorkspaceInvalid
+from registrar import registrar_clock
+from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace import Draft, Workspace
 from registrar.workspace.starting import start_workspace
 from tests.registrar.ceremony import approval, digest
@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def full(scope: str) -> Draft:
-    now = clock.now()
+    now = registrar_clock.now()
     return Draft(
         scope,
         {a.id: a for a in (approval(1), approval(2))},

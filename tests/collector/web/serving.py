@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from collector.web.app import make_page
+from collector.web.page_app import make_page
 from tests.collector.web.world import World, busy_world, settings
 
 

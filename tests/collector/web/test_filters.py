@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.web.filters import findings_wanted, hosts_wanted
-from collector.web.values import Handling, HostStatus
-from collector.web.words import relative, short_digest
+from collector.web.filters import parse_finding_filter, parse_host_filter
+from collector.web.formatting import relative, short_digest
+from collector.web.page_values import Handling, HostStatus
 from tests.collector.web.world import NOW
 
 NAMES = ("period", "from", "to", "scope", "verdict", "handling", "host", "image", "search")
 
 
 def test_days_are_inclusive_and_override_the_period() -> None:
-    wanted = findings_wanted({"from": "2026-11-01", "to": "2026-11-02", "period": "90d"}, NOW)
+    wanted = parse_finding_filter({"from": "2026-11-01", "to": "2026-11-02", "period": "90d"}, NOW)
     assert wanted.filter.since == datetime(2026, 11, 1, tzinfo=UTC)
     assert wanted.filter.until == datetime(2026, 11, 3, tzinfo=UTC)
     assert wanted.width == timedelta(hours=1)
@@ -23,7 +23,7 @@ def test_days_are_inclusive_and_override_the_period() -> None:
 
 def test_all_fields_arrive() -> None:
     query = {"scope": "acme", "verdict": "denied", "handling": "killed", "search": " web "}
-    wanted = findings_wanted(query, NOW)
+    wanted = parse_finding_filter(query, NOW)
     assert (wanted.filter.scope, wanted.filter.verdict) == ("acme", "denied")
     assert (wanted.filter.handling, wanted.filter.search) == (Handling.KILLED, "web")
     assert wanted.problems == ()
@@ -42,21 +42,21 @@ def test_all_fields_arrive() -> None:
     ],
 )
 def test_nonsense_is_told_and_left_out(query: dict[str, str], told: str) -> None:
-    assert told in findings_wanted(query, NOW).problems[0]
+    assert told in parse_finding_filter(query, NOW).problems[0]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=300)))
 def test_any_address_gives_a_chart_of_bearable_size(query: dict[str, str]) -> None:
-    wanted = findings_wanted(query, NOW)
+    wanted = parse_finding_filter(query, NOW)
     assert wanted.filter.since and wanted.filter.until
     assert 0 < (wanted.filter.until - wanted.filter.since) / wanted.width <= 370
     assert len(wanted.filter.search) <= 200
 
 
 def test_hosts() -> None:
-    wanted, problems = hosts_wanted({"status": "offline", "search": "web"})
+    wanted, problems = parse_host_filter({"status": "offline", "search": "web"})
     assert (wanted.status, wanted.search, problems) == (HostStatus.OFFLINE, "web", ())
-    assert hosts_wanted({"status": "asleep"})[1]
+    assert parse_host_filter({"status": "asleep"})[1]
 
 
 def test_words() -> None:

@@ -7,12 +7,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from collector.app import make_app
-from collector.ingest.limits import Rate
+from collector.ingest.request_limits import Rate
 from collector.store.database import Database
-from collector.store.read import AccountBook, AuditLog, EnrolmentDesk, FleetReader
+from collector.store.read import AccountBook, AuditLog, EnrolmentStore, FleetReader
 from collector.web.accounts import Account, Role
-from collector.web.app import make_page
-from collector.web.visit import Ports
+from collector.web.page_app import make_page
+from collector.web.request_context import Ports
 from tests.collector.events import NOW, digest
 from tests.collector.station import Host, Station, station
 from tests.collector.web.accessible import problems_of
@@ -25,7 +25,7 @@ LATER = NOW + timedelta(minutes=3)
 def ports_of(database: Database) -> Ports:
     return Ports(
         FleetReader(database),
-        EnrolmentDesk(database),
+        EnrolmentStore(database),
         AuditLog(database),
         AccountBook(database),
         lambda: LATER,

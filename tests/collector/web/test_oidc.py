@@ -10,9 +10,9 @@ from joserfc.jwk import RSAKey
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.web.accounts import Role
-from collector.web.app import make_page
 from collector.web.oidc import name_of, role_of
-from collector.web.visit import OidcSettings
+from collector.web.page_app import make_page
+from collector.web.request_context import OidcSettings
 from tests.collector.web.provider import CLIENT, SECRET, Provider
 from tests.collector.web.serving import served
 from tests.collector.web.world import World, settings
@@ -28,7 +28,7 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
-def visit(provider: Provider, world: World, **changes: str) -> httpx.Response:
+def context(provider: Provider, world: World, **changes: str) -> httpx.Response:
     """As a browser that starts with the button and follows every redirect."""
     oidc = OidcSettings(provider.issuer, CLIENT, SECRET, GROUPS)
     made: list[ASGIApp] = []  # it has to know its address, which is known once it is served
@@ -50,7 +50,7 @@ def visit(provider: Provider, world: World, **changes: str) -> httpx.Response:
 def test_groups_become_roles(provider: Provider, groups: list[str], role: Role) -> None:
     world = World()
     provider.claims = {"groups": groups, "email": "eve@acme.example"}
-    answer = visit(provider, world)
+    answer = context(provider, world)
     assert (answer.status_code, 'href="/hosts"' in answer.text) == (200, True)
     (session,) = world.sessions.values()
     assert (session.role, session.who) == (role, "eve@acme.example (4711)")
@@ -74,7 +74,7 @@ def test_what_the_token_does_not_prove_opens_nothing(
 ) -> None:
     world = World()
     provider.claims = {"groups": ["image-admins"], **claims}
-    assert visit(provider, world).status_code == 502
+    assert context(provider, world).status_code == 502
     assert not world.sessions
 
 
@@ -82,21 +82,21 @@ def test_another_key_opens_nothing(provider: Provider) -> None:
     world = World()
     provider.claims = {"groups": ["image-admins"]}
     provider.published = RSAKey.generate_key(2048, {"kid": "1"})
-    assert visit(provider, world).status_code == 502
+    assert context(provider, world).status_code == 502
     assert not world.sessions
 
 
 def test_an_answer_nobody_asked_for_opens_nothing(provider: Provider) -> None:
     world = World()
-    assert visit(provider, world, code="stolen", state="made up").status_code == 502
-    assert visit(provider, world, error="access_denied").status_code == 502
+    assert context(provider, world, code="stolen", state="made up").status_code == 502
+    assert context(provider, world, error="access_denied").status_code == 502
     assert not world.sessions
 
 
 def test_no_mapped_group_no_access(provider: Provider) -> None:
     world = World()
     provider.claims = {"groups": ["everybody"]}
-    assert visit(provider, world).status_code == 403
+    assert context(provider, world).status_code == 403
     assert [entry.action for entry in world.log] == ["login.refused"]
     assert not world.sessions
 

@@ -11,8 +11,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 
 from collector.web.accounts import Account, Role, Session
-from collector.web.ports import Actor
-from collector.web.values import (
+from collector.web.page_values import (
     AuditEntry,
     FindingFilter,
     FindingRow,
@@ -32,7 +31,8 @@ from collector.web.values import (
     TimelineEntry,
     UnapprovedImage,
 )
-from collector.web.visit import PageSettings, Ports
+from collector.web.ports import Actor
+from collector.web.request_context import PageSettings, Ports
 
 NOW = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -15,7 +15,7 @@ AT_ONCE: Final = 8
 Outcome = ResolvedImage | DockwardenError
 
 
-def resolve_many(
+def resolve_batch(
     references: Sequence[str],
     registries: Registries,
     told: Callable[[int, int], None],

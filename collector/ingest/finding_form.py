@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from agent.domain.verdict import Action
-from collector.ingest.words import Count, Digest, Positive, Time, fit
+from collector.ingest.field_types import Count, Digest, Positive, Time, fit
 from collector.records import Row
 
 _Pairs = Annotated[dict[str, str], Meta(max_length=64)]

@@ -5,11 +5,11 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from registrar.repository.keys import material, name_of
+from registrar.repository.key_folder import material, name_of
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SignatureStatus:
     """One count that has to be met. `may` names all who may sign, `signed` those who did.
 
     `demand` says whose count it is where a role has two: a new root wants the old one's, too.
@@ -43,18 +43,18 @@ class Standing:
         return f"{many} {people} signed {self.role}{demand}{need}{who}"
 
 
-def standing(
+def signature_status(
     delegator: Root | Targets, role: str, metadata: Metadata[Any], demand: str = ""
-) -> Standing:
+) -> SignatureStatus:
     """The count for one role by its delegator's rule; a role that nobody delegates needs one
     signature more than there can be."""
     try:
         found = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
     except ValueError:
-        return Standing(role, 1, (), (), demand)
+        return SignatureStatus(role, 1, (), (), demand)
     signed = {material(key): name_of(key) for key in found.signed.values()}
     may = signed | {material(key): name_of(key) for key in found.unsigned.values()}
-    return Standing(
+    return SignatureStatus(
         role,
         max(1, found.threshold),
         tuple(sorted(signed.values())),
@@ -63,13 +63,13 @@ def standing(
     )
 
 
-def root_standings(old: Root | None, new: Metadata[Root]) -> tuple[Standing, ...]:
+def root_signature_statuses(old: Root | None, new: Metadata[Root]) -> tuple[SignatureStatus, ...]:
     """A new root needs its own administrators and those of the root before it (TUF 1.0, section
     5.3.4)."""
-    own = standing(new.signed, "root", new)
+    own = signature_status(new.signed, "root", new)
     if old is None:
         return (own,)
-    before = standing(old, "root", new, "as it was")
+    before = signature_status(old, "root", new, "as it was")
     if before.threshold == own.threshold and before.may == own.may:
         return (own,)
-    return (before, standing(new.signed, "root", new, "as it will be"))
+    return (before, signature_status(new.signed, "root", new, "as it will be"))

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from collector.web.accounts import Role, Session
+from collector.web.page_values import AuditEntry
 from collector.web.ports import Accounts, Audit, Enrolment, Fleet
-from collector.web.values import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Actor:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class RequestContext:
     """A request that was let in: `session` is None only on pages that are for everybody.
 
     `query` and `form` hold the last value of each name.

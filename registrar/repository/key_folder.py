@@ -30,9 +30,9 @@ from securesystemslib.signer import (
 )
 
 from agent.durable import make_directory, write_file
-from registrar.errors import KeyUnusable
+from registrar.registrar_errors import KeyUnusable
 from registrar.workspace import EnrolledKey
-from registrar.workspace.keys import check_key_name
+from registrar.workspace.enrolled_keys import check_key_name
 
 NAME_FIELD: Final = "x-dockwarden-name"
 ED25519: Final = "ed25519"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from collector import clock
+from collector import collector_clock
 from collector.commands.common import Called, json_option, opened, table
 
 
@@ -20,14 +20,14 @@ from collector.commands.common import Called, json_option, opened, table
 def hosts(called: Called, status: str | None, as_json: bool) -> None:
     """All hosts and where they stand; exit code 3 if any is not online."""
     from collector.store.fleet import FleetReader
-    from collector.web.values import HostFilter, HostRow, HostStatus
+    from collector.web.page_values import HostFilter, HostRow, HostStatus
 
-    wanted = HostFilter(status=HostStatus(status) if status else None)
+    criteria = HostFilter(status=HostStatus(status) if status else None)
     found: list[HostRow] = []
     with opened(called) as database:
         after = ""
         while True:
-            page = FleetReader(database).hosts(wanted, clock.now(), after, 1000)
+            page = FleetReader(database).hosts(criteria, collector_clock.now(), after, 1000)
             found += page.rows
             after = page.after
             if not after:

@@ -11,9 +11,7 @@ from typing import BinaryIO, Final
 from urllib.parse import urlencode
 
 from agent.domain.digest import Digest
-from registrar.registry.conversation import Conversation, scopes
 from registrar.registry.credentials import Credentials
-from registrar.registry.errors import NotAsClaimed
 from registrar.registry.manifests import (
     ACCEPT,
     LARGEST,
@@ -23,7 +21,9 @@ from registrar.registry.manifests import (
     entries,
     media_type_of,
 )
-from registrar.registry.transport import SMALL, Answer, Request, Transport
+from registrar.registry.registry_errors import NotAsClaimed
+from registrar.registry.registry_session import RegistrySession, scopes
+from registrar.registry.transport import SMALL, Request, Response, Transport
 
 PAGES: Final = 1_000
 _CHUNK: Final = 1 << 20
@@ -45,19 +45,19 @@ class RegistryClient:
         plain_http: bool = False,
     ) -> None:
         self.domain = domain
-        self._talk = Conversation(domain, transport, credentials, plain_http=plain_http)
+        self._session = RegistrySession(domain, transport, credentials, plain_http=plain_http)
 
     def get_manifest(self, repository: str, reference: str | Digest) -> Manifest:
         """A manifest or index, whole and as it is stored. By digest it is what was asked for;
         by tag its digest is that of the bytes that came."""
         at = _named(self.domain, repository, reference)
-        answer = self._talk.ask("GET", repository, f"manifests/{reference}", accept=ACCEPT)
-        self._talk.expect(answer, at, 200)
+        response = self._session.ask("GET", repository, f"manifests/{reference}", accept=ACCEPT)
+        self._session.expect(response, at, 200)
         if isinstance(reference, Digest):
-            _verify(reference, io.BytesIO(answer.body), at)
-        digest = reference if isinstance(reference, Digest) else Digest.of(answer.body)
-        kind = media_type_of(answer.body, answer.headers.get("content-type", ""), at)
-        return Manifest(kind, digest, answer.body)
+            _verify(reference, io.BytesIO(response.body), at)
+        digest = reference if isinstance(reference, Digest) else Digest.of(response.body)
+        kind = media_type_of(response.body, response.headers.get("content-type", ""), at)
+        return Manifest(kind, digest, response.body)
 
     def get_blob(self, repository: str, digest: Digest, *, limit: int = 2 * SMALL) -> bytes:
         """A small blob, such as a config: at most `limit` bytes."""
@@ -71,19 +71,19 @@ class RegistryClient:
         """A blob of any size into a seekable file of its own; returns its bytes. What is in the
         file after an error is not to be used."""
         at = _named(self.domain, repository, digest)
-        answer = self._talk.ask("GET", repository, f"blobs/{digest}", sink=sink, limit=limit)
-        self._talk.expect(answer, at, 200)
+        response = self._session.ask("GET", repository, f"blobs/{digest}", sink=sink, limit=limit)
+        self._session.expect(response, at, 200)
         return _verify(digest, sink, at)
 
     def head(self, repository: str, reference: str | Digest, *, blob: bool = False) -> int | None:
         """The size of a manifest (or blob) as the registry tells it, 0 if it does not; None when
         it has none. Its digest is not told: only the bytes could prove it."""
         place = f"{'blobs' if blob else 'manifests'}/{reference}"
-        answer = self._talk.ask("HEAD", repository, place, accept="*/*" if blob else ACCEPT)
-        if answer.status == 404:
+        response = self._session.ask("HEAD", repository, place, accept="*/*" if blob else ACCEPT)
+        if response.status == 404:
             return None
-        self._talk.expect(answer, _named(self.domain, repository, reference), 200)
-        length = answer.headers.get("content-length", "")
+        self._session.expect(response, _named(self.domain, repository, reference), 200)
+        length = response.headers.get("content-length", "")
         return int(length) if length.isdecimal() else 0
 
     def put_blob(
@@ -91,19 +91,19 @@ class RegistryClient:
     ) -> None:
         """Store a blob of this digest; a file needs its `size` in bytes."""
         at = _named(self.domain, repository, digest)
-        begun = self._talk.ask("POST", repository, "blobs/uploads/", body=b"", push=True)
-        self._talk.expect(begun, at, 202)
+        begun = self._session.ask("POST", repository, "blobs/uploads/", body=b"", push=True)
+        self._session.expect(begun, at, 202)
         self._finish(repository, digest, begun, content, size)
 
     def mount(self, repository: str, digest: Digest, source: str) -> bool:
         """Have the registry take a blob over from its repository `source`, without a copy on the
         way; whether it did."""
         query = urlencode({"mount": str(digest), "from": source})
-        answer = self._talk.ask(
+        response = self._session.ask(
             "POST", repository, f"blobs/uploads/?{query}", body=b"", push=True, source=source
         )
-        self._talk.expect(answer, _named(self.domain, repository, digest), 201, 202)
-        return answer.status == 201
+        self._session.expect(response, _named(self.domain, repository, digest), 201, 202)
+        return response.status == 201
 
     def put_manifest(
         self, repository: str, reference: str | Digest, media_type: str, content: bytes
@@ -114,8 +114,10 @@ class RegistryClient:
             _verify(reference, io.BytesIO(content), at)
         kind = {"Content-Type": media_type}
         place = f"manifests/{reference}"
-        answer = self._talk.ask("PUT", repository, place, body=content, headers=kind, push=True)
-        self._talk.expect(answer, at, 201)
+        response = self._session.ask(
+            "PUT", repository, place, body=content, headers=kind, push=True
+        )
+        self._session.expect(response, at, 201)
         return reference if isinstance(reference, Digest) else Digest.of(content)
 
     def tags(self, repository: str) -> tuple[str, ...]:
@@ -123,10 +125,10 @@ class RegistryClient:
         found: list[str] = []
         place: str | None = "tags/list?n=1000"
         for _ in range(PAGES):
-            answer = self._talk.ask("GET", repository, place or "")
-            self._talk.expect(answer, _named(self.domain, repository, "all tags"), 200)
-            found += _tags(answer.body, self.domain, repository)
-            place = self._talk.next_page(answer, repository)
+            response = self._session.ask("GET", repository, place or "")
+            self._session.expect(response, _named(self.domain, repository, "all tags"), 200)
+            found += _tags(response.body, self.domain, repository)
+            place = self._session.next_page(response, repository)
             if place is None:
                 return tuple(found)
         raise NotAsClaimed(f"{self.domain}/{repository} lists no end of tags", hint="name one")
@@ -135,31 +137,31 @@ class RegistryClient:
         """What refers to a manifest: signatures, SBOMs, attestations. Where the registry has no
         such API, what the tag `sha256-<hex>` lists (distribution-spec, "Referrers Tag Schema")."""
         at = _named(self.domain, repository, f"referrers of {digest}")
-        answer = self._talk.ask("GET", repository, f"referrers/{digest}", accept=OCI_INDEX)
-        if answer.status == 404:
-            answer = self._talk.ask(
+        response = self._session.ask("GET", repository, f"referrers/{digest}", accept=OCI_INDEX)
+        if response.status == 404:
+            response = self._session.ask(
                 "GET", repository, f"manifests/{_tag_of(digest)}", accept=ACCEPT
             )
-            if answer.status == 404:
+            if response.status == 404:
                 return ()
-        self._talk.expect(answer, at, 200)
-        return entries(Manifest(OCI_INDEX, Digest.of(answer.body), answer.body), at)
+        self._session.expect(response, at, 200)
+        return entries(Manifest(OCI_INDEX, Digest.of(response.body), response.body), at)
 
     def _finish(
         self,
         repository: str,
         digest: Digest,
-        begun: Answer,
+        begun: Response,
         content: bytes | BinaryIO,
         size: int | None,
     ) -> None:
         at = _named(self.domain, repository, digest)
-        target = self._talk.absolute(begun.headers.get("location", ""))
+        target = self._session.absolute(begun.headers.get("location", ""))
         target += f"{'&' if '?' in target else '?'}{urlencode({'digest': str(digest)})}"
         kind = {"Content-Type": "application/octet-stream"}
         request = Request("PUT", target, kind, content, size)
-        answer = self._talk.send(request, scopes(repository, push=True))
-        self._talk.expect(answer, at, 201)
+        response = self._session.send(request, scopes(repository, push=True))
+        self._session.expect(response, at, 201)
 
 
 def _verify(digest: Digest, content: BinaryIO, at: str) -> int:

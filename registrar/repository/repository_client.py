@@ -16,9 +16,9 @@ from agent.domain.payload import EMERGENCY
 from agent.domain.payload_next import approvals_of
 from agent.domain.payload_read import read_denies, read_list
 from agent.domain.payload_write import state_of
-from registrar.errors import RepositoryBroken
-from registrar.repository.standing import Standing, standing
-from registrar.repository.tree import Files, Layered, metadata_of
+from registrar.registrar_errors import RepositoryBroken
+from registrar.repository.metadata_tree import Files, Layered, metadata_of
+from registrar.repository.signature_status import SignatureStatus, signature_status
 
 _BASE: Final = "files:///"
 _LARGEST: Final = 8 << 20  # bytes
@@ -88,7 +88,7 @@ def _see(files: Files, root: bytes, folder: Path) -> Seen:
     top: Metadata[Root] = _held(folder, "root")
     targets: Metadata[Targets] = _held(folder, "targets")
     for role in ("timestamp", "snapshot", "targets"):
-        _counted(standing(top.signed, role, _held(folder, role)))
+        _counted(signature_status(top.signed, role, _held(folder, role)))
     delegations = targets.signed.delegations
     roles = delegations.roles if delegations and delegations.roles else {}
     scopes = tuple(_scope(updater, files, targets, role, folder) for role in roles)
@@ -101,7 +101,7 @@ def _scope(
 ) -> ScopeSeen:
     denies = read_denies(_payload(updater, f"{role}/deny.json"), role)
     metadata: Metadata[Targets] = _held(folder, role)
-    who = _counted(standing(targets.signed, role, metadata))
+    who = _counted(signature_status(targets.signed, role, metadata))
     if role == EMERGENCY:
         expires = metadata.signed.expires
         return ScopeSeen(role, denies.sequence, 0, len(denies.denies), who, expires)
@@ -127,7 +127,7 @@ def _held(folder: Path, role: str) -> Metadata[Any]:
     return metadata_of((folder / f"{role}.json").read_bytes(), f"{role}.json")
 
 
-def _counted(found: Standing) -> tuple[str, ...]:
+def _counted(found: SignatureStatus) -> tuple[str, ...]:
     if not found.ready:
         raise RepositoryBroken(
             f"{found.role}: {found.words()}", hint=f"{', '.join(found.missing)} could sign it, too"

@@ -24,7 +24,7 @@ RULES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SimulatedImage:
     """One way in which a host's engine may know the image: `store` is `classic` or
     `containerd`, empty where only a digest is known."""
 
@@ -34,30 +34,30 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SimulationResult:
     """The decision about one case, and the rule behind it; `approvers` are of the approval."""
 
-    case: Case
+    simulated: SimulatedImage
     decision: Decision
     rule: str
     approvers: tuple[str, ...]
 
 
-def cases_of(image: ResolvedImage, platform: str = "") -> tuple[Case, ...]:
+def simulated_images(image: ResolvedImage, platform: str = "") -> tuple[SimulatedImage, ...]:
     """Every way in which engines know the image. A classic store computes the config's digest,
     the containerd store that of the index or of the only manifest."""
-    return tuple(_cases(image, platform))
+    return tuple(_simulated_images(image, platform))
 
 
-def case_of(digest: Digest) -> Case:
+def simulated_image(digest: Digest) -> SimulatedImage:
     """A digest alone, as `docker inspect` prints it for a container's image."""
-    return Case("", "", ImageIdentity(digest))
+    return SimulatedImage("", "", ImageIdentity(digest))
 
 
-def judge(case: Case, allowlist: Allowlist, *, now: datetime) -> Answer:
+def evaluate(simulated: SimulatedImage, allowlist: Allowlist, *, now: datetime) -> SimulationResult:
     """What a host with this list decides at `now`."""
-    statements = allowlist.about(case.image)
-    decision = decide(case.image, statements, now=now)
+    statements = allowlist.about(simulated.image)
+    decision = decide(simulated.image, statements, now=now)
     approvers = sorted(
         {
             name
@@ -67,12 +67,12 @@ def judge(case: Case, allowlist: Allowlist, *, now: datetime) -> Answer:
         }
     )
     rule = RULES.get(decision.verdict, "")
-    return Answer(case, decision, rule, tuple(approvers))
+    return SimulationResult(simulated, decision, rule, tuple(approvers))
 
 
-def _cases(image: ResolvedImage, platform: str) -> Iterator[Case]:
+def _simulated_images(image: ResolvedImage, platform: str) -> Iterator[SimulatedImage]:
     for one in image.platforms:
         if platform and one.platform != platform:
             continue
-        yield Case(one.platform, "classic", ImageIdentity(one.config))
-        yield Case(one.platform, "containerd", ImageIdentity(image.id, one.manifest))
+        yield SimulatedImage(one.platform, "classic", ImageIdentity(one.config))
+        yield SimulatedImage(one.platform, "containerd", ImageIdentity(image.id, one.manifest))

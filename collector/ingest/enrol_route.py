@@ -8,12 +8,12 @@ from fastapi import APIRouter, Request, Response
 from msgspec import Meta, Struct
 from starlette.requests import ClientDisconnect
 
-from collector import clock
-from collector.errors import StoreUnavailable
+from collector import collector_clock
+from collector.collector_errors import StoreUnavailable
+from collector.ingest.field_types import fit, what_is_wrong
 from collector.ingest.openapi import ENROL
-from collector.ingest.route import Answer, read_body, refused
-from collector.ingest.words import fit, what_is_wrong
-from collector.store.desk import EnrolmentDesk, Person
+from collector.ingest.route import HttpError, read_body, refused
+from collector.store.enrolment_store import EnrolmentStore, Person
 
 LONGEST = 16 * 1024  # bytes
 _Name = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -30,7 +30,7 @@ class _Wish(Struct):
 _DECODER = msgspec.json.Decoder(_Wish)
 
 
-def enrol_route(desk: EnrolmentDesk) -> APIRouter:
+def enrol_route(enrolments: EnrolmentStore) -> APIRouter:
     """The router with the one route."""
     router = APIRouter()
 
@@ -39,7 +39,7 @@ def enrol_route(desk: EnrolmentDesk) -> APIRouter:
         """Give a new host its identity and token."""
         try:
             wish = _DECODER.decode(await read_body(request, LONGEST))
-        except Answer as refusal:
+        except HttpError as refusal:
             return refused(refusal.status, refusal.error)
         except ClientDisconnect:
             return refused(400, "the connection ended within the body")
@@ -50,13 +50,13 @@ def enrol_route(desk: EnrolmentDesk) -> APIRouter:
         by = Person("host " + fit(wish.hostname), request.client.host if request.client else "")
         try:
             enrolled = await asyncio.to_thread(
-                desk.enrol,
+                enrolments.enrol,
                 wish.secret,
                 machine_id=fit(wish.machine_id),
                 boot_id=fit(wish.boot_id),
                 hostname=fit(wish.hostname),
                 by=by,
-                now=clock.now(),
+                now=collector_clock.now(),
             )
         except StoreUnavailable:
             return refused(503, "the collector cannot enrol now", 5)

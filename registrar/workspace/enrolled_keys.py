@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.domain.base_errors import InvalidAllowlist
 from agent.domain.payload_fields import Fields, decoded
-from registrar.errors import KeyUnusable, WorkspaceInvalid
+from registrar.registrar_errors import KeyUnusable, WorkspaceInvalid
 
 SCHEMES: Final = ("ed25519", "ecdsa-sha2-nistp256")
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")

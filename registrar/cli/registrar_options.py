@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from registrar.errors import KeyUnusable
-from registrar.repository.keys import KeyFolder, Secret
+from registrar.registrar_errors import KeyUnusable
+from registrar.repository.key_folder import KeyFolder, Secret
 from registrar.repository.online import OnlineKeys
 from registrar.workspace import EnrolledKey, Workspace
 

@@ -16,8 +16,8 @@ from collector.store.database import Database
 from collector.store.randomness import random_bytes
 from collector.store.schema import hosts, secrets
 from collector.times import us, when, when_or_none
+from collector.web.page_values import AuditEntry, Secret
 from collector.web.ports import Actor
-from collector.web.values import AuditEntry, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Enrolled:
     token: str
 
 
-class EnrolmentDesk:
+class EnrolmentStore:
     """Makes and revokes secrets, and exchanges them for hosts' tokens."""
 
     def __init__(self, database: Database) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Targets
 
 from agent.domain.payload import EMERGENCY
-from registrar.errors import WorkspaceInvalid
-from registrar.repository.keys import tuf_key
+from registrar.registrar_errors import WorkspaceInvalid
+from registrar.repository.key_folder import tuf_key
 from registrar.workspace import EnrolledKey, Rule, Workspace
 
 TOP: Final = ("root", "targets", "snapshot", "timestamp")
@@ -57,40 +57,40 @@ def is_due(expires: datetime, lifetime: timedelta, now: datetime) -> bool:
     return expires - now <= lifetime / 4
 
 
-def wanted_root(wanted: Demands, old: Metadata[Root] | None, now: datetime) -> Metadata[Root]:
+def desired_root(desired: Demands, old: Metadata[Root] | None, now: datetime) -> Metadata[Root]:
     """The next root by the rules, unsigned."""
-    rule = wanted.top["root"]
-    roles = {name: _role(wanted.top[name], wanted.keys) for name in TOP}
+    rule = desired.top["root"]
+    roles = {name: _role(desired.top[name], desired.keys) for name in TOP}
     return Metadata(
         Root(
             version=old.signed.version + 1 if old else 1,
             expires=now + rule.lifetime,
-            keys=_keys(wanted.top.values(), wanted.keys),
+            keys=_keys(desired.top.values(), desired.keys),
             roles=roles,
             consistent_snapshot=True,
         )
     )
 
 
-def wanted_targets(
-    wanted: Demands, old: Metadata[Targets] | None, now: datetime
+def desired_targets(
+    desired: Demands, old: Metadata[Targets] | None, now: datetime
 ) -> Metadata[Targets]:
     """The next delegations by the rules, unsigned: all roles side by side, `emergency` first."""
     roles = {
         name: DelegatedRole(
             name,
-            [wanted.keys[key].keyid for key in rule.keys],
+            [desired.keys[key].keyid for key in rule.keys],
             rule.threshold,
             terminating=True,
             paths=[f"{name}/*"],
         )
-        for name, rule in wanted.delegated.items()
+        for name, rule in desired.delegated.items()
     }
-    keys = _keys(wanted.delegated.values(), wanted.keys)
+    keys = _keys(desired.delegated.values(), desired.keys)
     return Metadata(
         Targets(
             version=old.signed.version + 1 if old else 1,
-            expires=now + wanted.top["targets"].lifetime,
+            expires=now + desired.top["targets"].lifetime,
             delegations=Delegations(keys, roles),
         )
     )

@@ -13,7 +13,7 @@ from tuf.api.serialization.json import JSONSerializer
 from agent.domain.payload import EMERGENCY, ScopeDenies, ScopeList
 from agent.domain.payload_next import approvals_of
 from agent.domain.payload_read import read_denies, read_list
-from registrar.errors import RepositoryBroken
+from registrar.registrar_errors import RepositoryBroken
 from registrar.workspace import Draft
 
 _VERSIONED = re.compile(r"([1-9][0-9]*)\.(.+)\.json")

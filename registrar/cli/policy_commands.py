@@ -13,11 +13,11 @@ from registrar.cli.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.output import counted, emit_json, note, output_option, say
-from registrar.clock import now as read_clock
-from registrar.images.chain import chain_of
+from registrar.cli.registrar_output import counted, emit_json, note, output_option, say
+from registrar.images.durations import DAY, span
 from registrar.images.policies import CLEARABLE, Change, changed, newly_stopped
-from registrar.images.spans import DAY, span
+from registrar.images.scope_chain import chain_of
+from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Draft, Workspace
 
 

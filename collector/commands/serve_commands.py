@@ -2,7 +2,7 @@
 
 import click
 
-from collector import clock
+from collector import collector_clock
 from collector.commands.common import Called, opened
 
 
@@ -30,7 +30,7 @@ def migrate(called: Called) -> None:
 
     with opened(called) as database:
         before, after = run(database)
-        made = partitions.ensure(database, clock.now())
+        made = partitions.ensure(database, collector_clock.now())
     same = before == after
     click.echo(f"tables: {after}, as before" if same else f"tables: {before or 'none'} -> {after}")
     if made:
@@ -61,7 +61,7 @@ def prune(called: Called) -> None:
 
     config = called.config
     with opened(called) as database:
-        done = run(database, Retention(**dict(config.retention)), clock.now())
+        done = run(database, Retention(**dict(config.retention)), collector_clock.now())
     click.echo(
         f"deleted: {done.events} events, {len(done.partitions)} partitions,"
         f" {done.rollups} sums, {done.gaps} gaps, {done.audit} audit entries"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, delete, func, not_, or_, select, update
 from agent.domain.ids import new_id
 from collector.records import Drops, Record, Row
 from collector.store import bulk
-from collector.store.chain import MISSING, UNEXPLAINED, Gap, covered, fill, repeated
+from collector.store.chain_check import MISSING, UNEXPLAINED, Gap, covered, fill, repeated
 from collector.store.randomness import random_bytes
 from collector.store.schema import gaps, hosts
 from collector.times import when

@@ -7,8 +7,8 @@ from typing import Final
 
 from agent.domain.constraints import breaches
 from agent.domain.digest import Digest
-from registrar.repository.tree import Published
-from registrar.repository.wanted import Demands, is_due
+from registrar.repository.desired_roles import Demands, is_due
+from registrar.repository.metadata_tree import Published
 from registrar.workspace import Draft, Members
 
 SOON: Final = timedelta(days=30)
@@ -26,13 +26,13 @@ class Remark:
 def lint(
     drafts: Sequence[Draft],
     members: Members,
-    wanted: Demands,
+    desired: Demands,
     published: Published,
     now: datetime,
 ) -> list[Remark]:
     """`drafts` are all scopes', parents before children."""
     found = list(_keys(members))
-    found += _expiries(wanted, published, now)
+    found += _expiries(desired, published, now)
     for draft in drafts:
         above = [
             d for d in drafts if draft.scope == d.scope or draft.scope.startswith(d.scope + ".")
@@ -62,8 +62,8 @@ def _keys(members: Members) -> Iterator[Remark]:
             )
 
 
-def _expiries(wanted: Demands, published: Published, now: datetime) -> Iterator[Remark]:
-    rules = {**wanted.delegated, "root": wanted.top["root"], "targets": wanted.top["targets"]}
+def _expiries(desired: Demands, published: Published, now: datetime) -> Iterator[Remark]:
+    rules = {**desired.delegated, "root": desired.top["root"], "targets": desired.top["targets"]}
     for name, rule in rules.items():
         metadata = published.role(name)
         if metadata and is_due(metadata.signed.expires, rule.lifetime, now):

@@ -9,8 +9,13 @@ from urllib.parse import quote, urljoin
 
 from registrar.registry.authorise import Authoriser
 from registrar.registry.credentials import HUB, Credentials
-from registrar.registry.errors import NotAsClaimed, NotInRegistry, RegistryError, RegistryRefused
-from registrar.registry.transport import SMALL, Answer, Request, Transport
+from registrar.registry.registry_errors import (
+    NotAsClaimed,
+    NotInRegistry,
+    RegistryError,
+    RegistryRefused,
+)
+from registrar.registry.transport import SMALL, Request, Response, Transport
 
 HUB_HOST: Final = "registry-1.docker.io"  # where docker.io's images really are
 _LOCAL = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
@@ -28,7 +33,7 @@ def scopes(repository: str, *, push: bool = False, source: str = "") -> tuple[st
     return (own, f"repository:{source}:pull") if source else (own,)
 
 
-class Conversation:
+class RegistrySession:
     """What a client says to its registry; threads may share it."""
 
     def __init__(
@@ -59,30 +64,30 @@ class Conversation:
         limit: int = SMALL,
         push: bool = False,
         source: str = "",
-    ) -> Answer:
+    ) -> Response:
         """A request about a repository; `place` is what follows `/v2/<repository>/`."""
         url = f"{self._root}{quote(repository)}/{place}"
         sent = {"Accept": accept, **(headers or {})}
         request = Request(method, url, sent, body, None, sink, limit)
         return self.send(request, scopes(repository, push=push, source=source))
 
-    def send(self, request: Request, wanted: tuple[str, ...]) -> Answer:
+    def send(self, request: Request, wanted: tuple[str, ...]) -> Response:
         """A request with the authority of these scopes, unless it goes elsewhere, such as an
         upload to a storage that the registry named."""
         if not request.url.startswith(self._origin):
             return self._transport.send(request)
-        answer = self._with(request, self._authoriser.header(wanted))
-        if answer.status == 401:  # none was sent yet, or what was sent has ended
-            answer = self._with(request, self._authoriser.answer(answer, wanted, request.url))
-        return answer
+        response = self._with(request, self._authoriser.header(wanted))
+        if response.status == 401:  # none was sent yet, or what was sent has ended
+            response = self._with(request, self._authoriser.respond(response, wanted, request.url))
+        return response
 
     def absolute(self, location: str) -> str:
         """An address of an answer, which may be relative."""
         return urljoin(self._root, location)
 
-    def next_page(self, answer: Answer, repository: str) -> str | None:
+    def next_page(self, response: Response, repository: str) -> str | None:
         """Where a list goes on (RFC 8288), below the repository; None at its end."""
-        found = _NEXT.search(answer.headers.get("link", ""))
+        found = _NEXT.search(response.headers.get("link", ""))
         if found is None:
             return None
         base = f"{self._root}{quote(repository)}/"
@@ -91,22 +96,22 @@ class Conversation:
             raise NotAsClaimed(f"{self.domain} continues its tags elsewhere", hint="name a tag")
         return target.removeprefix(base)
 
-    def expect(self, answer: Answer, at: str, *wanted: int) -> None:
+    def expect(self, response: Response, at: str, *wanted: int) -> None:
         """Raise what an answer of another status means."""
-        if answer.status in wanted:
+        if response.status in wanted:
             return
-        words = _words(answer.body)
-        told = f"{at}: the registry answers {answer.status}{': ' if words else ''}{words}"
-        if answer.status == 404:
+        words = _words(response.body)
+        told = f"{at}: the registry answers {response.status}{': ' if words else ''}{words}"
+        if response.status == 404:
             raise NotInRegistry(told, hint="is the name right, and has it been pushed?")
-        if answer.status in (401, 403):
+        if response.status in (401, 403):
             raise RegistryRefused(told, hint=f"log in as who may: docker login {self.domain}")
-        if answer.status == 429:
-            wait = answer.headers.get("retry-after", "")
+        if response.status == 429:
+            wait = response.headers.get("retry-after", "")
             raise RegistryRefused(told, hint=f"try again later{f' (in {wait} s)' if wait else ''}")
         raise RegistryError(told, hint="look into the registry's log")
 
-    def _with(self, request: Request, authority: Mapping[str, str]) -> Answer:
+    def _with(self, request: Request, authority: Mapping[str, str]) -> Response:
         return self._transport.send(replace(request, headers={**request.headers, **authority}))
 
 

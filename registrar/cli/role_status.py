@@ -4,10 +4,10 @@ from datetime import datetime
 
 import click
 
-from registrar import clock
-from registrar.cli.options import workspace
-from registrar.cli.output import day, emit_json, emit_table, left, output_option, say
-from registrar.errors import RepositoryBroken
+from registrar import registrar_clock
+from registrar.cli.registrar_options import workspace
+from registrar.cli.registrar_output import day, emit_json, emit_table, left, output_option, say
+from registrar.registrar_errors import RepositoryBroken
 from registrar.repository.online import current_snapshot, current_timestamp
 from registrar.repository.plan import Plan, plan
 from registrar.workspace import Workspace
@@ -17,7 +17,7 @@ from registrar.workspace import Workspace
 @output_option
 def status(output: str) -> None:
     """Who still has to sign what, and what expires when."""
-    where, now = workspace(), clock.now()
+    where, now = workspace(), registrar_clock.now()
     prepared = plan(where, now)
     ends = expiries(where, prepared)
     if output == "json":
@@ -27,7 +27,7 @@ def status(output: str) -> None:
         say("nothing waits for signatures")
     for role in prepared.steps:
         built = "" if role not in prepared.fresh else " (nobody has signed the draft yet)"
-        for count in prepared.standings(role):
+        for count in prepared.signature_statuses(role):
             say(f"{count.words()}{built}")
             if not count.ready:
                 left_over = count.threshold - len(count.signed)
@@ -64,7 +64,9 @@ def expiries(where: Workspace, prepared: Plan) -> list[tuple[str, datetime]]:
 
 
 def _all_ready(prepared: Plan) -> bool:
-    return all(count.ready for role in prepared.steps for count in prepared.standings(role))
+    return all(
+        count.ready for role in prepared.steps for count in prepared.signature_statuses(role)
+    )
 
 
 def _document(prepared: Plan, ends: list[tuple[str, datetime]]) -> dict[str, object]:
@@ -79,7 +81,7 @@ def _document(prepared: Plan, ends: list[tuple[str, datetime]]) -> dict[str, obj
                 "demand": count.demand,
             }
             for role in prepared.steps
-            for count in prepared.standings(role)
+            for count in prepared.signature_statuses(role)
         ],
         "expires": {role: end.isoformat() for role, end in ends},
     }

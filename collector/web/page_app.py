@@ -12,13 +12,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from agent.domain.base_errors import DockwardenError
-from collector.web import desk_pages, fleet_pages, host_pages, login
+from collector.web import enrolment_pages, fleet_pages, host_pages, login
 from collector.web.accounts import Role
 from collector.web.headers import ProtectiveHeaders
 from collector.web.oidc import oidc_routes
 from collector.web.render import error_page
+from collector.web.request_context import PageSettings, Ports
 from collector.web.routing import Page, route
-from collector.web.visit import PageSettings, Ports
 
 log = logging.getLogger("collector.web")
 
@@ -37,11 +37,11 @@ PAGES: Final = (
     Page("/hosts/{id}/timeline.{form:export}", host_pages.export_timeline),
     Page("/hosts/{id}", host_pages.host),
     Page("/hosts/{id}/revoke", host_pages.revoke_host, ADMINISTRATOR, "POST"),
-    Page("/enrolment", desk_pages.enrolment),
-    Page("/enrolment", desk_pages.create_secret, ADMINISTRATOR, "POST"),
-    Page("/enrolment/{id}/revoke", desk_pages.revoke_secret, ADMINISTRATOR, "POST"),
-    Page("/audit", desk_pages.audit),
-    Page("/audit.{form:export}", desk_pages.export_audit),
+    Page("/enrolment", enrolment_pages.enrolment),
+    Page("/enrolment", enrolment_pages.create_secret, ADMINISTRATOR, "POST"),
+    Page("/enrolment/{id}/revoke", enrolment_pages.revoke_secret, ADMINISTRATOR, "POST"),
+    Page("/audit", enrolment_pages.audit),
+    Page("/audit.{form:export}", enrolment_pages.export_audit),
     Page("/login", login.show_login, None),
     Page("/login", login.log_in, None, "POST"),
     Page("/logout", login.log_out, Role.READER, "POST"),

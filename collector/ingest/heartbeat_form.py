@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from collector.ingest.words import Count, Time, fit, microseconds
+from collector.ingest.field_types import Count, Time, fit, microseconds
 from collector.records import State
 
 _MOST_REASONS = 32
