@@ -193,7 +193,8 @@ class Story:
             raise LabError(f"{name} printed {done.stdout!r}, but the finding says: ran {ran} ms")
         self._refusals.append(ran)
         when = "before its first instruction" if ran == 0 else f"after {ran} ms"
-        self._stage.stopped(f"{when}, by the {outcome['net']} net; docker run took {took:.1f} s")
+        point = outcome["enforcement_point"]
+        self._stage.stopped(f"{when}, at the {point} point; docker run took {took:.1f} s")
 
     def _explain(self, name: str) -> None:
         """Shown once the agent has the finding on the disk: until then it knows of no such name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from tests.lab import agents, flavours, images
 from tests.lab.agent import LabAgent
 from tests.lab.catalogue import CATALOGUE
-from tests.lab.errors import LabError
+from tests.lab.errors import CgroupUnavailable, LabError
 from tests.lab.flavours import Flavour
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
@@ -73,6 +73,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="the lab needs root: sudo scripts/test"))
         if item.get_closest_marker("slow") and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Skip a test whose fixtures want a kind of control group that this machine does not have."""
+    with _skipped_without_cgroups():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """The same for what a test makes by itself."""
+    with _skipped_without_cgroups():
+        yield
+
+
+@contextmanager
+def _skipped_without_cgroups() -> Iterator[None]:
+    try:
+        yield
+    except CgroupUnavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -188,9 +188,7 @@ def test_a_long_list_travels_as_parts_and_deltas(solo: Ceremony, tmp_path: Path)
     assert "other bytes" in solo.run("verify", code=1)
 
 
-@pytest.mark.parametrize(
-    "die_at", [n if n % 5 == 2 else pytest.param(n, marks=pytest.mark.slow) for n in range(36)]
-)
+@pytest.mark.parametrize("die_at", range(36))
 def test_killed_at_any_write_hosts_read_a_whole_list_and_the_next_publish_ends_it(
     solo: Ceremony, tmp_path: Path, die_at: int
 ) -> None:
