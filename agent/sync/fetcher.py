@@ -27,6 +27,7 @@ from tuf.api.exceptions import (
 )
 from tuf.ngclient import FetcherInterface
 
+from agent.connection_faults import connection_fault
 from agent.sync.deadline import Deadline
 
 _CHUNK = 1 << 16
@@ -56,7 +57,7 @@ class Fetcher(FetcherInterface):
         work = _Work(lambda: self._read(url, limit, seconds))
         work.start()
         work.join(seconds)
-        return work.result(f"{_plain(url)}: not whole after {seconds:.1f} s")
+        return work.result(_plain(url), f"not whole after {seconds:.1f} s")
 
     @contextmanager
     def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
@@ -129,24 +130,24 @@ class _Work(threading.Thread):
         except Exception as error:  # noqa: BLE001 - handed to whoever waits, who tells them apart
             self._error = error
 
-    def result(self, too_slow: str) -> bytes:
+    def result(self, url: str, too_slow: str) -> bytes:
         """What was fetched; raises `DownloadError`."""
         if self._error is not None:
-            raise _as_download_error(self._error)
+            raise _as_download_error(url, self._error)
         if self._found is None:
-            raise SlowRetrievalError(too_slow)
+            raise SlowRetrievalError(f"{url}: {too_slow}")
         return self._found
 
 
-def _as_download_error(error: Exception) -> Exception:
+def _as_download_error(url: str, error: Exception) -> Exception:
     if isinstance(error, DownloadError):
         return error
     if isinstance(error, FileNotFoundError):
         return DownloadHTTPError(f"{error.filename}: there is no such file", 404)
     if isinstance(error, (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)):
-        return DownloadError(f"{error}")
+        return DownloadError(f"{url}: {connection_fault(error)}")
     if isinstance(error, ValueError):  # a port or a host name that is none
-        return DownloadError(f"no address to fetch from: {error}")
+        return DownloadError(f"{url}: no address to fetch from ({error})")
     return error
 
 

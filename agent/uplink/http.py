@@ -11,6 +11,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import urllib3
 
+from agent.connection_faults import connection_fault
 from agent.uplink.session import Reply, Unreachable
 
 CONNECT_SECONDS: Final = 10.0
@@ -51,7 +52,7 @@ class Http:
                 raise
             answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise Unreachable(f"{self._url}: {_words(error)}") from error
+            raise Unreachable(f"{self._url}: {connection_fault(error)}") from error
         return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, said)
 
     def close(self) -> None:
@@ -85,8 +86,3 @@ def _proxy(scheme: str, host: str) -> str:
         return ""
     url = found.get(scheme) or found.get("all") or ""
     return url if not url or "://" in url else f"http://{url}"
-
-
-def _words(error: Exception) -> str:
-    """Without the object's address, which urllib3 puts in front."""
-    return str(error).rpartition(">: ")[2] or type(error).__name__

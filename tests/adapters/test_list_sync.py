@@ -128,7 +128,7 @@ def test_a_redirect_is_followed(server: ListServer, tmp_path: Path) -> None:
 
 def test_a_slow_drip_is_cut_off_by_one_deadline(server: ListServer) -> None:
     server.mood = "drip"
-    with pytest.raises(SyncFailed, match=r"too long|timed out"):  # whole after 5 s otherwise
+    with pytest.raises(SyncFailed, match="no answer in time"):  # whole after 5 s otherwise
         get(f"{server.url}/x", headers={}, limit=1000, seconds=0.3)
 
 

@@ -71,7 +71,7 @@ def test_a_private_authority_vouches_and_nobody_else(tmp_path: Path) -> None:
     with server(context) as port:
         url = f"https://127.0.0.1:{port}"
         assert Http(url, ca_file=pem).post("/v1/events", b"hello", {}).body == b"hello"
-        with pytest.raises(Unreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(Unreachable, match="its TLS certificate is not trusted"):
             Http(url).post("/v1/events", b"hello", {})
     with pytest.raises(Unreachable, match="nowhere"):
         Http("https://127.0.0.1:1", ca_file="/nowhere.pem")
@@ -91,5 +91,5 @@ def test_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
 def test_a_redirect_is_not_followed_and_nobody_there_is_told() -> None:
     with server() as port:
         assert Http(f"http://127.0.0.1:{port}").post("/moved", b"x", {}).status == 302
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:[0-9]+: the connection was refused$"):
         Http(f"http://127.0.0.1:{port}").post("/v1/events", b"x", {})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+from agent.connection_faults import connection_fault
 from agent.errors import SyncFailed
 
 HEAD_LIMIT: Final = 32 << 10  # bytes
@@ -43,7 +44,7 @@ def get(
             reply = _get(parts, headers, limit, until, ca_file)
         except OSError as error:
             raise SyncFailed(
-                f"{url}: {error.strerror or error}", hint="can this host reach it?"
+                f"{url}: {connection_fault(error)}", hint="can this host reach it?"
             ) from error
         except ValueError as error:
             raise SyncFailed(f"{url}: {error}", hint="is this a web server?") from error
