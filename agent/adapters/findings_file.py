@@ -14,6 +14,7 @@ from agent.errors import SinkFailed
 from agent.files.line_log import LineLog, open_files
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DAMAGED = "findings.damaged"  # the event that stands for a line that cannot be read
 
 
 class JsonlFindings:
@@ -109,7 +110,7 @@ def _damaged(file: str, number: int, line: bytes, at: datetime) -> dict[str, Any
             at=at,
             kind=Kind.ALARM,
             severity=Severity.ERROR,
-            event="findings.damaged",
+            event=DAMAGED,
             summary=f"Line {number} of {file} is damaged and cannot be read.",
             next_step="Check the disk and who may write to this file; all other lines are read.",
             details={"file": file, "line": str(number), "excerpt": repr(line[:200])},
