@@ -17,6 +17,7 @@ _COMMANDS = {
     "reload": "agent.cli.reload",
     "status": "agent.cli.status",
     "doctor": "agent.cli.doctor",
+    "selftest": "agent.cli.selftest",
     "support-bundle": "agent.cli.support_bundle",
     "ps": "agent.cli.ps",
     "check": "agent.cli.check",

@@ -10,6 +10,7 @@ from agent.control.loop import Loop
 from agent.control.reload import Reloaded
 from agent.control.status_view import StatusView
 from agent.domain.base_errors import DockwardenError
+from agent.domain.finding import Kind
 
 ASK_SECONDS = 5.0  # how long a question waits for the loop
 TOKEN_SECONDS = 30.0  # a helper verifies it
@@ -41,6 +42,7 @@ class ControlApi:
             "rescan": lambda _: self._ask(lambda: status_view.rescanner.rescan("asked for")),
             "restore": lambda _: self._restore(),
             "reload": lambda _: self._reload(),
+            "selftest-result": lambda given: self._ask(lambda: self._selftest_result(given)),
             "reset-circuit-breaker": lambda _: self._ask(self._reset_circuit_breaker),
             "sync": lambda _: self._ask(self._sync),
             "sync-outcome": lambda given: self._ask(lambda: self._outcome(given)),
@@ -101,6 +103,18 @@ class ControlApi:
         answer: Future[list[dict[str, Any]]] = Future()
         self._loop.call(lambda: self._status_view.reconciler.restore(answer.set_result))
         return _awaited(answer, RESTORE_SECONDS)
+
+    def _selftest_result(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A failure is an alarm, and degrades the agent until a selftest succeeds."""
+        told = given.get("failures")
+        failures = tuple(str(each) for each in told) if isinstance(told, list) else ()
+        self._status_view.memory.selftest_failures = failures
+        services = self._status_view.enforcer.services
+        if failures:
+            summary = f"The selftest failed: {'; '.join(failures)}"
+            notice = services.finding_factory.notice("selftest.failed", summary, kind=Kind.ALARM)
+            services.emit(notice)
+        return {}
 
     def _reload(self) -> dict[str, Any]:
         reloader = self._status_view.reloader

@@ -53,6 +53,7 @@ class Memory:
     last: str = ""
     recent: "OrderedDict[str, Finding]" = field(default_factory=OrderedDict)
     egress: "OrderedDict[tuple[str, str], Finding]" = field(default_factory=OrderedDict)
+    selftest_failures: tuple[str, ...] = ()
 
     def add(self, finding: Finding) -> None:
         """Remember a finding; a container's newest replaces its older ones."""
@@ -246,6 +247,7 @@ class StatusView:
         reasons += self.syncer.degraded() if self.syncer else []
         reasons += self.break_glass.degraded() if self.break_glass else []
         reasons += self.reconciler.degraded()
+        reasons += [f"the last selftest failed: {f}" for f in self.memory.selftest_failures]
         reasons += self.reloader.degraded() if self.reloader else []
         states = [exporter.state() for exporter in self.exporters]
         reasons += [f"the sink {s.name} fails: {s.error}" for s in states if s.error]

@@ -120,7 +120,7 @@ def test_verbs_are_answered_on_the_loop_for_other_threads(rig: Rig) -> None:
         break_glass = {f"break-glass-{what}" for what in ("request", "apply", "status", "end")}
         lists = {"sync", "sync-outcome"}
         others = {"explain", "status", "ps", "rescan", "restore", "reload"}
-        others.add("reset-circuit-breaker")
+        others |= {"reset-circuit-breaker", "selftest-result"}
         assert set(root) == others | lists | break_glass
         assert root["status"]({})["mode"] == "enforce"
         assert [row["name"] for row in root["ps"]({})] == ["web"]
