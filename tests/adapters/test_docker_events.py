@@ -155,7 +155,7 @@ def test_an_instant_yet_to_come_is_a_gap_and_no_error(tmp_path: Path) -> None:
         return HEAD if "until=" in target else HEAD + END
 
     with serving(tmp_path / "s", answer, holds=lambda target: "until=" in target):
-        stream = DockerEvents(str(tmp_path / "s"), timeout=0.2)
+        stream = DockerEvents(str(tmp_path / "s"), timeout=1.0)
         batches = list(stream.batches(4_000_000_000_000_000_000))
     assert batches[1][0].action is StreamNote.GAP
 

@@ -63,7 +63,7 @@ def repository(
         return SyncReport(int(path.name), False)
 
     request = Request(source, "acme.pay", "/root.json", str(state), 0.0)
-    helper = Helper(10.0, module=module)
+    helper = Helper(PATIENCE, module=module)
     return HelperRepository(
         request, helper, read=read, lowest_time=lambda _: None, open_list=open_list
     )
@@ -258,14 +258,15 @@ def test_a_helper_that_hangs_is_ended_with_all_its_children(
     )
     with pytest.raises(SyncFailed, match="longer than 2 s"):
         Helper(2.0, module=module).run(b"{}\n")
-    for pid in map(int, pids.read_text().split()):
+    # On a busy machine the helper may have been ended before it wrote.
+    for pid in map(int, pids.read_text().split() if pids.exists() else ()):
         assert not _lives(pid)
 
 
 def test_an_agent_that_stops_ends_its_helper(helper_module: Path, tmp_path: Path) -> None:
     started = tmp_path / "started"
     body = f"open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    helper = Helper(50.0, module=says(helper_module, body))
+    helper = Helper(PATIENCE, module=says(helper_module, body))
     errors: list[str] = []
 
     def run() -> None:
@@ -286,7 +287,7 @@ def test_an_agent_that_stops_ends_its_helper(helper_module: Path, tmp_path: Path
 
 
 def _lives(pid: int) -> bool:
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -304,7 +305,7 @@ def test_the_helper_gets_no_secret_of_the_agents_environment(
     monkeypatch.setenv("DOCKWARDEN_SECRET", "s3cret")
     monkeypatch.setenv("https_proxy", "http://proxy.acme.test:3128")
     module = says(helper_module, "print(json.dumps(dict(os.environ)))")
-    said = Helper(10.0, module=module).run(b"")
+    said = Helper(PATIENCE, module=module).run(b"")
     assert b"s3cret" not in said
     assert b"proxy.acme.test" in said
 

@@ -22,6 +22,7 @@ from agent.domain.break_glass_token import (
     token_bytes,
 )
 from agent.sync.token import verified
+from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MACHINE = "0123456789abcdef0123456789abcdef\n"
@@ -124,7 +125,7 @@ def test_the_helper_verifies_for_the_daemon(tmp_path: Path) -> None:
     machine = tmp_path / "machine-id"
     machine.write_text(MACHINE)
     directory = adopted(tmp_path / "lists", SIGNER)
-    verifier = HelperVerifier(Helper(30.0, module="agent.sync.token"), str(directory), machine)
+    verifier = HelperVerifier(Helper(PATIENCE, module="agent.sync.token"), str(directory), machine)
     token = replace(TOKEN, host=verifier.host)
     assert verifier.verify(json.dumps(envelope(token)).encode(), NOW) == token
     with pytest.raises(InvalidToken, match="not signed by a key"):

@@ -12,6 +12,7 @@ from typing import Self, TypedDict, Unpack
 from agent.sync.sync_request import Request, SyncReport
 from agent.sync.sync_run import sync
 from tests.attack.server import Server, serving
+from tests.patience import PATIENCE
 from tests.sync.documents import NOW
 from tests.sync.enforced import Enforced
 from tests.sync.repository import SignedRepository
@@ -31,6 +32,7 @@ class Stage:
     def __init__(self, directory: Path, *, long: bool = False, over_files: bool = False) -> None:
         self._open = ExitStack()
         self.now = NOW
+        self.deadline, self.fetch_limit = PATIENCE, PATIENCE  # s
         self.directory = directory / "host"
         self.admins = SignedRepository(
             directory / "repository", SCOPES, long=(HOST_SCOPE,) if long else ()
@@ -62,17 +64,21 @@ class Stage:
     ) -> None:
         self._open.close()
 
+    def hurry(self) -> None:
+        """Short limits, for a server that drips or hangs."""
+        self.deadline, self.fetch_limit = 3.0, 1.0
+
     @property
     def request(self) -> Request:
-        """The host's; short deadlines, so that what drips or hangs is waited for briefly."""
+        """The host's."""
         return Request(
             source=self.source,
             scope=HOST_SCOPE,
             root_file=str(self.root_file),
             directory=str(self.directory),
             now=self.now.timestamp(),
-            deadline_seconds=3.0,
-            fetch_seconds=1.0,
+            deadline_seconds=self.deadline,
+            fetch_seconds=self.fetch_limit,
         )
 
     def sync(self, **changes: str | float) -> SyncReport:

@@ -29,6 +29,7 @@ def endless(ending: str, stage: Stage) -> None:
 
 def drip(ending: str, stage: Stage) -> None:
     """A file comes byte by byte, each well before a socket's time is up."""
+    stage.hurry()
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
@@ -42,6 +43,7 @@ def drip(ending: str, stage: Stage) -> None:
 
 def dripping_headers(stage: Stage) -> None:
     """The answer's headers never end."""
+    stage.hurry()
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.wfile.write(b"HTTP/1.1 200 OK\r\n")
@@ -53,6 +55,7 @@ def dripping_headers(stage: Stage) -> None:
 
 def silence(stage: Stage) -> None:
     """The server takes the request and says nothing."""
+    stage.hurry()
     _instead(stage, "timestamp.json", lambda _: stage.server.closing.wait() and None)
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from agent.adapters.control_socket import ControlServer
 from agent.cli.main import cli
+from tests.patience import PATIENCE
 
 Handlers = Mapping[str, Callable[[Mapping[str, Any]], Any]]
 
@@ -89,5 +90,5 @@ def process(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]
         check=False,
         cwd=root,
         env={**os.environ, **environ},
-        timeout=60,
+        timeout=PATIENCE,
     )

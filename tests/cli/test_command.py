@@ -11,6 +11,7 @@ import pytest
 from agent.cli.launch import daemon_arguments, daemon_environment
 from agent.cli.main import Commands, cli
 from tests.cli.conftest import Host, process
+from tests.patience import PATIENCE
 
 
 def _commands() -> list[tuple[str, ...]]:
@@ -122,7 +123,7 @@ def test_the_daemon_gets_what_was_checked(host: Host, tmp_path: Path) -> None:
         env=daemon_environment(),
         cwd=tmp_path,
     ) as child:
-        out, _ = child.communicate(timeout=60)
+        out, _ = child.communicate(timeout=PATIENCE)
     assert out.split() == [str(child.pid), "enforce", "False", "False"]
 
 

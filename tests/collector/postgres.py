@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 _PLACES = ("/usr/lib/postgresql",)
 
 
@@ -46,7 +48,7 @@ def cluster(*, durable: bool = True) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             cwd=home,
-            timeout=60,
+            timeout=PATIENCE,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
         )
 

@@ -24,6 +24,7 @@ from collector.store.enrolment_store import EnrolmentStore
 from collector.store.schema import chains, events, gaps, rollups
 from tests.collector.events import NOW, Sender, packed
 from tests.collector.station import ADMIN, Host
+from tests.patience import PATIENCE
 
 
 class Spool:
@@ -37,7 +38,7 @@ class Spool:
 
     def send_until_broken(self, port: int) -> None:
         """Batch after batch until the collector is gone."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         try:
             while self.send(connection):
                 pass
@@ -113,7 +114,7 @@ def test_killed_collectors_keep_what_they_acknowledged(database: Database, runs:
                 sender.join()
         pid, port = started(helper)
         for spool in spools:  # what was under way last is sent once more
-            last = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            last = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
             assert spool.send(last)
             last.close()
         os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,7 @@ from agent.ports import Engine, EventStream
 from tests.fakes.engine import FakeEngine
 from tests.lab import archives, images
 from tests.lab.host import LabHost
+from tests.patience import PATIENCE
 
 PLATFORM = "linux/amd64"
 _serial = itertools.count(1)
@@ -96,14 +97,26 @@ class RealYard:
     def __init__(self, host: LabHost, folder: Path) -> None:
         self._host = host
         self._folder = folder
-        self.engine = DockerEngine(str(host.docker_socket), timeout=3.0)
-        self.engine.info()
-        self.hang = host.pause_engine
-        self.resume = host.resume_engine
+        self.engine = self._reached(PATIENCE)
         self.crash = host.kill_engine
 
+    def _reached(self, timeout: float) -> DockerEngine:
+        """The adapter, which has learned of the engine what it needs while that hangs."""
+        self._timeout = timeout
+        engine = DockerEngine(str(self._host.docker_socket), timeout=timeout)
+        engine.info()
+        return engine
+
+    def hang(self) -> None:
+        self.engine = self._reached(3.0)  # s; each call to a hanging engine takes that long
+        self._host.pause_engine()
+
+    def resume(self) -> None:
+        self._host.resume_engine()
+        self.engine = self._reached(PATIENCE)
+
     def events(self) -> DockerEvents:
-        return DockerEvents(str(self._host.docker_socket), timeout=3.0)
+        return DockerEvents(str(self._host.docker_socket), timeout=self._timeout)
 
     def image(self) -> Made:
         built = images.build(f"yard/image-{next(_serial)}", self._host.name)

@@ -202,7 +202,7 @@ class LabAgent:
         from agent.errors import ControlUnavailable
 
         try:
-            found = call(str(self.host.path("/run/dockwarden/agent.sock")), "status", {}, 5.0)
+            found = call(str(self.host.path("/run/dockwarden/agent.sock")), "status", {}, PATIENCE)
         except ControlUnavailable:
             found = {}
         nothing: dict[str, Any] = {

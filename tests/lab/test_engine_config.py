@@ -16,6 +16,7 @@ from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
 from tests.lab.host import LabHost
+from tests.patience import PATIENCE, until
 
 MIRROR = "https://images.acme.test"
 TEXT = b'{\r\n\t"debug": false,\r\n\t"labels": ["a=b"]\r\n}'
@@ -29,7 +30,7 @@ ENGINES = pytest.mark.parametrize(
 def layer_of(host: LabHost, mirror: str = MIRROR, **options: bool) -> EngineConfigLayer:
     """From outside the host: its socket has one path, its files another."""
     return EngineConfigLayer(
-        RunningEngine(str(host.docker_socket), timeout=5.0),
+        RunningEngine(str(host.docker_socket), timeout=PATIENCE),
         Backups(host.work / "backup"),
         EngineWish(mirror, **options),
         path=str(host.path("/etc/docker/daemon.json")),
@@ -119,9 +120,7 @@ def test_an_edit_by_hand_is_healed_and_the_engine_follows(lab_host: Hosts) -> No
     path = Path(host.path("/etc/docker/daemon.json"))
     path.write_text('{"debug": true, "registry-mirrors": ["https://evil.test"]}')
     host.reload_engine()
-    deadline = time.monotonic() + 5
-    while mirrors(host) != ["https://evil.test/"] and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: mirrors(host) == ["https://evil.test/"], "the edit's effect")
     drift = layer.apply()
     assert "evil.test" in drift.differences[0].diff
     assert mirrors(host) == [f"{MIRROR}/"]

@@ -17,6 +17,7 @@ from agent.sync.sync_request import Request, SyncReport
 from agent.sync.sync_run import sync
 from registrar import registrar_clock
 from registrar.repository.switching import mirror
+from tests.patience import PATIENCE
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
 # Runs `publish` and dies as by kill -9 before its Nth renaming or removal of a file.
@@ -203,7 +204,7 @@ def test_killed_at_any_write_hosts_read_a_whole_list_and_the_next_publish_ends_i
         env={**os.environ, **known},
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode in (-signal.SIGKILL, 0), done.stderr
     shutil.copytree(cache, tmp_path / "other")

@@ -25,6 +25,7 @@ from registrar.registry.credentials import Credentials, credentials_for
 from registrar.registry.manifests import OCI_INDEX, OCI_MANIFEST
 from registrar.registry.retry import LONGEST, pause_s
 from registrar.registry.transport import Limits
+from tests.patience import PATIENCE
 from tests.registrar.registry_server import Stored, basic, make_image, serving
 
 Headers = Mapping[str, str]
@@ -50,7 +51,7 @@ def client(stored: Stored, pauses: list[float]) -> RegistryClient:
 def client_of(
     stored: Stored, pauses: list[float], known: Credentials | None = None
 ) -> RegistryClient:
-    limits = Limits(connect_s=5, read_s=5, deadline_s=10, attempts=3)
+    limits = Limits(connect_s=PATIENCE, read_s=PATIENCE, deadline_s=PATIENCE, attempts=3)
     transport = Transport(limits=limits, sleep=pauses.append, jitter=lambda: 0.5)
     return RegistryClient(stored.address, transport, credentials=known)
 

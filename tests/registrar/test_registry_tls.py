@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from registrar.registry import NotAsClaimed, RegistryUnavailable, Transport
 from registrar.registry.transport import Limits, Request
+from tests.patience import PATIENCE
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -75,7 +76,9 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def transport(ca_file: Path | None, pauses: list[float] | None = None) -> Transport:
     waited: list[float] = [] if pauses is None else pauses
-    return Transport(ca_file=ca_file, limits=Limits(5, 5, 10, 3), sleep=waited.append)
+    return Transport(
+        ca_file=ca_file, limits=Limits(PATIENCE, PATIENCE, PATIENCE, 3), sleep=waited.append
+    )
 
 
 def test_a_certificate_of_a_known_authority_is_trusted(served: tuple[str, Path]) -> None:

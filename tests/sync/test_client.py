@@ -16,6 +16,7 @@ from agent.sync.rollback_floor import load_rollback_floor
 from agent.sync.summary import read_summary
 from agent.sync.sync_request import Request, ScopeReport, SyncReport, sync_report_of, to_json
 from agent.sync.sync_run import sync
+from tests.patience import PATIENCE
 from tests.sync.documents import NOW
 from tests.sync.repository import SignedRepository
 
@@ -243,7 +244,7 @@ def test_with_an_error_the_answer_tells_what_is_in_force(host: Host) -> None:
 def run(request: Request, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "agent.sync", *arguments]
     given = to_json(request)
-    return subprocess.run(command, input=given, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False)
 
 
 def test_the_program_answers_as_the_call_does(host: Host) -> None:
@@ -261,7 +262,7 @@ def test_the_program_ends_by_its_own_deadline(host: Host) -> None:
 def test_the_program_refuses_what_is_no_request() -> None:
     command = [sys.executable, "-m", "agent.sync"]
     done = subprocess.run(
-        command, input=b'{"scope": 1}', capture_output=True, timeout=60, check=False
+        command, input=b'{"scope": 1}', capture_output=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 2
     assert b"usage" in done.stderr

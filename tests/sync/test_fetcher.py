@@ -24,6 +24,7 @@ from tuf.api.exceptions import (
 
 from agent.sync.deadline import Deadline
 from agent.sync.fetcher import Fetcher
+from tests.patience import PATIENCE
 
 Reply = Callable[[socket.socket, bytes], None]
 
@@ -63,7 +64,7 @@ def dripping(data: bytes) -> Reply:
     return reply
 
 
-def fetcher(each: float = 5.0, total: float = 5.0) -> Fetcher:
+def fetcher(each: float = PATIENCE, total: float = PATIENCE) -> Fetcher:
     return Fetcher(each=each, total=Deadline.after(total))
 
 

@@ -19,6 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.collector.web.serving import page_of, served
 from tests.collector.web.test_pages import EVIL
 from tests.collector.web.world import NOW, PASSWORD, World, busy_world, finding
+from tests.patience import PATIENCE
 
 Shoot = Callable[[str], None]
 
@@ -53,7 +54,7 @@ def shoot(chromium: Chrome, tmp_path: Path) -> Shoot:
 
 
 def wait_for(chromium: Chrome, script: str) -> None:
-    WebDriverWait(chromium, 10, 0.05).until(lambda d: d.execute_script(f"return {script}"))
+    WebDriverWait(chromium, PATIENCE, 0.05).until(lambda d: d.execute_script(f"return {script}"))
 
 
 def log_in(chromium: Chrome, address: str) -> None:
@@ -137,7 +138,7 @@ def test_policy_holds_should_escaping_ever_fail(chromium: Chrome) -> None:
             "document.body.append(s)"
         )
         refused = "Content Security Policy"
-        WebDriverWait(chromium, 10).until(lambda d: any(refused in c for c in complaints(d)))
+        WebDriverWait(chromium, PATIENCE).until(lambda d: any(refused in c for c in complaints(d)))
         assert chromium.execute_script("return window.hacked") is None
 
 
@@ -216,7 +217,7 @@ def test_filters_and_chart_work_without_scripts(chromium: Chrome, shoot: Shoot) 
             assert chromium.find_elements(By.CSS_SELECTOR, ".chart rect.killed")
             assert not chromium.find_elements(By.CSS_SELECTOR, "canvas")
             chromium.find_element(By.NAME, "search").send_keys("keycloak", Keys.ENTER)
-            WebDriverWait(chromium, 10).until(lambda d: "search=keycloak" in d.current_url)
+            WebDriverWait(chromium, PATIENCE).until(lambda d: "search=keycloak" in d.current_url)
             each = chromium.find_element(By.CSS_SELECTOR, "ol.findings").text
             assert "keycloak" in each and "nginx" not in each
         finally:

@@ -16,6 +16,7 @@ from collector.web.request_context import OidcSettings
 from tests.collector.web.provider import CLIENT, SECRET, Provider
 from tests.collector.web.serving import served
 from tests.collector.web.world import World, settings
+from tests.patience import PATIENCE
 
 GROUPS = {"ops": Role.READER, "image-admins": Role.ADMINISTRATOR}
 
@@ -36,7 +37,7 @@ def context(provider: Provider, world: World, **changes: str) -> httpx.Response:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await made[0](scope, receive, send)
 
-    with served(app) as address, httpx.Client(follow_redirects=True, timeout=10) as client:
+    with served(app) as address, httpx.Client(follow_redirects=True, timeout=PATIENCE) as client:
         made.append(make_page(world.ports(), replace(settings(), oidc=oidc, url=address)))
         if changes:
             return client.get(f"{address}/login/oidc/callback", params=changes)
