@@ -202,6 +202,42 @@ def test_every_fault_is_placed_and_comes_with_a_fix(
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update({"a\x07": 1}), r"$: unknown key 'a\x07'"),
+        (lambda d: d.pop("sequence"), "$: the key 'sequence' is missing"),
+        (lambda d: d.update(version=2), "$.version: it must be 1"),
+        (lambda d: d.update(version=True), "$.version: it must be 1"),
+        (lambda d: d.update(sequence=-1), "$.sequence: it is less than 0"),
+        (lambda d: d.update(sequence=2**53), "$.sequence: it is too large"),
+        (lambda d: d.update(sequence=1.5), "$.sequence: it must be an integer, not a number"),
+        (lambda d: d.update(sequence=True), "$.sequence: it must be an integer, not a boolean"),
+        (lambda d: d.update(levels=[]), "$.levels: it is empty"),
+        (lambda d: d.update(levels={}), "$.levels: it must be an array, not an object"),
+        (lambda d: d.update(contact=None), "$.contact: it must be a string, not null"),
+        (
+            lambda d: APPROVAL(d).update(scanners=[""]),
+            "$.levels[0].approvals[0].scanners[0]: it is empty",
+        ),
+        (
+            lambda d: DENY(d).update(revoked=1),
+            "$.levels[0].denies[0].revoked: it must be true or false, not a number",
+        ),
+        (
+            lambda d: at("levels", 0)(d).update(constraints=[]),
+            "$.levels[0].constraints: it must be an object, not an array",
+        ),
+    ],
+)
+def test_what_the_schema_forbids_is_told_in_our_own_words(
+    change: Callable[[Any], object], message: str
+) -> None:
+    with pytest.raises(InvalidAllowlist) as caught:
+        parse(edited(change))
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
     ("content", "place"),
     [
         (b"", "line 1, column 1: "),
@@ -213,7 +249,12 @@ def test_every_fault_is_placed_and_comes_with_a_fix(
         (b'{"version": 1, "sequence": 1, "levels": [{"scope": "a", "scop\\u0065": "a"}]}',
          "line 1, column 57: the key 'scope' appears twice"),
         (b"\xef\xbb\xbf{}", "line 1, column 1: "),
-        (b"[" * 100_000, "$: "),
+        (b"[" * 100_000, "line 1, column 102: nested more than 100 deep"),
+        (b'{"version": 1, "sequence": 1, "levels": [], NaN: 1}',
+         "line 1, column 45: a string in double quotes must stand here, not 'N'"),
+        (b'{"version": 1, "sequence": 1, "levels": [{"scope": "\\ud800"}]}',
+         "$: it holds what no strict reader takes, such as half of a surrogate pair"),
+        (b'{"version": 1, "sequence": ' + b"9" * 5000 + b"}", "$.sequence: it is too large"),
     ],
 )  # fmt: skip
 def test_malformed_json_is_placed_by_line_and_column(content: bytes, place: str) -> None:
@@ -261,7 +302,7 @@ def refusal(path: Path, **options: int) -> AllowlistRejected:
 
 def test_a_fault_is_told_with_the_file(tmp_path: Path) -> None:
     path = put(tmp_path / "list.json", edited(lambda d: d.pop("levels")))
-    assert f"{path}: $: Object missing required field `levels`" in str(refusal(path))
+    assert f"{path}: $: the key 'levels' is missing" in str(refusal(path))
 
 
 def test_a_missing_file_is_told_so(tmp_path: Path) -> None:

@@ -1,18 +1,17 @@
 """Reads the bytes of an allowlist document into levels, or says what is wrong and where."""
 
-import re
+import json
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
-from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
 
 from agent.adapters.allowlist_file import shape
+from agent.adapters.allowlist_file.faults import MANUAL, first_fault
 from agent.adapters.allowlist_file.repeated_keys import repeated_key
 from agent.domain.allowlist import Level
-from agent.domain.base_errors import InvalidAllowlist
+from agent.domain.base_errors import InvalidAllowlist, InvalidFile
 from agent.domain.document import (
     approval_of,
     check_scope,
@@ -20,14 +19,9 @@ from agent.domain.document import (
     deny_of,
     waiver_of,
 )
-
-T = TypeVar("T")
+from agent.domain.json_scan import BOM, scan
 
 _APPROVAL = msgspec.json.Decoder(shape.ApprovalShape)
-_PLACE = re.compile(r"(?P<what>.*) - at `(?P<at>[^`]*)`", re.DOTALL)
-_BYTE = re.compile(r"(?P<what>.*) \(byte (?P<byte>[0-9]+)\)", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
-_MANUAL: Final = "see docs/reference/allowlist.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +38,11 @@ def parse(data: bytes) -> Document:
 
     Its message begins with the JSON path of what is wrong, or tells line and column.
     """
-    whole = _decode(data, shape.ListShape[msgspec.Raw])
     try:
+        whole = msgspec.json.decode(data, type=shape.ListShape[msgspec.Raw])
         levels = tuple(_level(f"$.levels[{n}]", level) for n, level in enumerate(whole.levels))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        _decode(data, shape.ListShape[shape.ApprovalShape])  # raises it again, placed in the whole
-        raise
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refusal(data) from error
     if (repeated := repeated_key(data)) is not None:
         message = f"the key {repeated.key!r} appears twice in one object"
         fix = "remove one of them: readers differ in which they believe"
@@ -74,59 +67,39 @@ def _level(at: str, level: shape.LevelShape[msgspec.Raw]) -> Level:
     )
 
 
-def _decode(data: bytes, kind: type[T]) -> T:
+def _refusal(data: bytes) -> InvalidAllowlist:
+    """What is wrong with a document that cannot be decoded, found anew without the decoder."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise _misshapen(str(error)) from error
-    except msgspec.DecodeError as error:
-        raise _malformed(data, str(error)) from error
-    except UnicodeDecodeError as error:
-        raise _misencoded(data) from error
-    except RecursionError as error:
-        raise InvalidAllowlist("it is nested too deeply", hint=_MANUAL) from error
-
-
-def _misshapen(text: str) -> InvalidAllowlist:
-    place = _PLACE.fullmatch(text)
-    what, at = (place["what"], place["at"]) if place else (text, "$")
-    hint = _MANUAL
-    if unknown := _UNKNOWN.fullmatch(what):
-        near = get_close_matches(unknown["key"], _all_keys(), n=1)
-        hint = f"remove it, or write {near[0]}" if near else f"remove it, or {_MANUAL}"
-    return InvalidAllowlist(f"{at}: {what}", hint=hint)
-
-
-def _malformed(data: bytes, text: str) -> InvalidAllowlist:
-    """msgspec tells no place where the text just ends (or a surrogate has no partner)."""
-    found = _BYTE.fullmatch(text)
-    what, offset = (found["what"], int(found["byte"])) if found else (text, len(data))
-    return InvalidAllowlist(f"{_line(data, offset)}: {what}", hint="correct the JSON there")
-
-
-def _misencoded(data: bytes) -> InvalidAllowlist:
-    try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         place = _line(data, error.start)
-    else:
-        place = "a text"  # an escape that only decodes to no text, if msgspec ever says so
-    return InvalidAllowlist(f"{place}: it is not UTF-8", hint="save the file as UTF-8")
+        return InvalidAllowlist(f"{place}: it is not UTF-8", hint="save the file as UTF-8")
+    if text.startswith(BOM):
+        fix = "save the file as UTF-8 without it"
+        return InvalidAllowlist("line 1, column 1: a byte order mark stands there", hint=fix)
+    try:
+        fault = first_fault(json.loads(text, parse_int=_integer))
+    except (ValueError, RecursionError):
+        fault = None
+    return fault or _unreadable(text)
+
+
+def _integer(digits: str) -> int:
+    return int(digits[:30])  # out of range all the same; Python refuses some thousand digits
+
+
+def _unreadable(text: str) -> InvalidAllowlist:
+    try:
+        node = scan(text)
+    except InvalidFile as error:
+        return InvalidAllowlist(error.message, hint="correct the JSON there")
+    if node is None:
+        return InvalidAllowlist("line 1, column 1: the file is empty", hint=MANUAL)
+    message = "$: it holds what no strict reader takes, such as half of a surrogate pair"
+    return InvalidAllowlist(message, hint="correct the escapes that begin with \\ud")
 
 
 def _line(data: bytes, offset: int) -> str:
     line = data.count(b"\n", 0, offset) + 1
     column = offset - (data.rfind(b"\n", 0, offset) + 1) + 1
     return f"line {line}, column {column}"
-
-
-def _all_keys() -> list[str]:
-    shapes = (
-        shape.ListShape,
-        shape.LevelShape,
-        shape.ConstraintsShape,
-        shape.ApprovalShape,
-        shape.DenyShape,
-        shape.WaiverShape,
-    )
-    return sorted({name for kind in shapes for name in kind.__struct_encode_fields__})
