@@ -35,11 +35,11 @@ def selftest(config: Config) -> Iterator[Result]:
     engine = SelftestEngine(config.engine.socket)
     yield agent_checks.allowlist(status)
     yield _mirror(config, engine)
-    yield _egress(config)
+    yield _egress(config, status)
     name = f"dockwarden-selftest-{os.urandom(4).hex()}"
     stopped = _stopped(config, engine, status, name)
     yield stopped
-    if stopped.state is not State.SKIPPED:
+    if stopped.state is State.OK:  # else nothing may have been started that could be recorded
         yield _recorded(config, name)
         yield _delivered(config)
 
@@ -61,12 +61,16 @@ def _mirror(config: Config, engine: SelftestEngine) -> Result:
     return failed("mirror", found, "sudo dockwarden plan shows what differs")
 
 
-def _egress(config: Config) -> Result:
-    """A public registry is called; the firewall has to refuse that at once."""
+def _egress(config: Config, status: Status) -> Result:
+    """A public registry is called. That it cannot be reached does not say who refused it: so the
+    firewall must be in place as well."""
     if not config.registry.mirror or "firewall" not in config.lockdown.layers:
         return skipped("egress", "the firewall is not configured")
     if config.agent.mode == "observe":
         return skipped("egress", "in observe mode nothing is blocked")
+    rows = {row.get("layer"): row for row in status.get("lockdown") or []}
+    if not (rows.get("firewall") or {}).get("in_place"):
+        return failed("egress", "the firewall is not in place", "sudo dockwarden plan")
     for name in config.egress.known_registries:
         try:
             address = socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM)[0]

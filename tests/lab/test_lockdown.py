@@ -180,6 +180,17 @@ def test_observe_mode_reports_and_changes_nothing(street: Street) -> None:
     street.end()
 
 
+def test_the_selftest_proves_the_lockdown(locked: Street) -> None:
+    """Mirror and firewall are tried, an unlisted image too; nothing of it is left."""
+    done = locked.agent.cli("selftest", "--output", "json")
+    checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    wanted = {"agent", "allowlist", "mirror", "egress", "unlisted image", "finding"}
+    assert {name for name in wanted if checks[name]["state"] != "ok"} == set(), checks
+    assert done.returncode == 0
+    assert "selftest" not in locked.host.docker("ps", "--all").stdout
+    assert "selftest" not in locked.host.docker("images").stdout
+
+
 def test_enforce_mode_leads_to_the_private_registry_and_nowhere_else(locked: Street) -> None:
     assert locked.mirrors() == [f"{MIRROR}/"]
     assert locked.walled()
