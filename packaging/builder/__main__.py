@@ -10,6 +10,7 @@ from pathlib import Path
 
 from builder.bundle import PLATFORMS, lay_out, settle
 from builder.description import FORMATS, TOP, Common, Package, read, version
+from builder.guides import write_guides
 from builder.inventory import write_documents
 from builder.nfpm import Build, pack
 
@@ -44,6 +45,7 @@ def _build(package: Package, common: Common, build: Build, kinds: Sequence[str])
     _say(package, f"libraries for Python {', '.join(common.pythons)}")
     root = lay_out(package, common, build.arch, build.work / package.name)
     parts = write_documents(root, package, common, build.version, build.epoch)
+    write_guides(root, package, build.version)
     settle(root, build.epoch)
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
     _say(package, f"{len(parts)} libraries, {size / 1e6:.0f} MB installed")

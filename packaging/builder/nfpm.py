@@ -11,7 +11,10 @@ from builder.description import PACKAGING, Common, Package
 
 _RPM_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 # What the other format has no use for.
-_OTHERS = {"deb": ("/usr/share/licenses",), "rpm": ("/usr/share/lintian",)}
+_OTHERS = {
+    "deb": ("/usr/share/licenses", "/usr/share/zsh/site-functions"),
+    "rpm": ("/usr/share/lintian", "/usr/share/zsh/vendor-completions"),
+}
 _SCRIPTS = ("preinstall", "postinstall", "preremove", "postremove")
 
 
@@ -110,7 +113,7 @@ def contents(root: Path, kind: str) -> list[dict[str, Any]]:
         entry: dict[str, Any] = {"src": str(path.resolve()), "dst": place}
         if place.startswith("/etc/"):
             entry |= {"type": "config|noreplace"}
-        elif kind == "rpm" and place.startswith("/usr/share/doc/"):
+        elif kind == "rpm" and place.startswith(("/usr/share/doc/", "/usr/share/man/")):
             entry |= {"type": "doc"}
         found.append(entry)
     return found

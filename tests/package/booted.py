@@ -89,6 +89,7 @@ class BootedMachine(Machine):
         else:
             os.kill(self._init, _STOP)
         self._nspawn.wait(timeout=_BOOT_SECONDS)
+        cgroups.remove(self.name)  # as in a machine that boots, none is there from before
         self._nspawn, self._init = None, 0
 
     def reboot(self, *, at_once: bool = False) -> float:

@@ -86,6 +86,14 @@ def test_the_program_runs_from_the_unpacked_tree_alone(root: Path) -> None:
     assert done.stdout == f"dockwarden {version()}\n"
 
 
+def test_the_manual_and_completions_are_where_shells_and_man_look(root: Path) -> None:
+    """For the program and for each of its commands."""
+    pages = {path.name for path in (root / "usr/share/man/man8").iterdir()}
+    assert {"dockwarden.8.gz", "dockwarden-status.8.gz"} <= pages
+    for place in ("bash-completion/completions/dockwarden", "zsh/vendor-completions/_dockwarden"):
+        assert (root / "usr/share" / place).read_text()
+
+
 def test_sbom_and_licences_name_what_is_locked(root: Path) -> None:
     """Every library of the lock file that Linux has, with a licence that we may distribute."""
     folder = root / "usr/share/doc" / AGENT.name
