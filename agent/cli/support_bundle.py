@@ -24,8 +24,8 @@ def support_bundle(
 ) -> None:
     """Write a tar with what helps others to help you.
 
-    Versions, the configuration, status, doctor, the last 200 findings without labels, and the
-    journal of the service. Secrets are taken out: credentials, tokens, keys, passwords in URLs.
+    Versions, the configuration, status, doctor, the last 200 findings without labels and
+    commands, and the journal of the service. Secrets are taken out: credentials, tokens, keys, passwords in URLs.
     Names of hosts, images and containers stay in: look before you send it.
 
     \b

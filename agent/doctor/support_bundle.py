@@ -27,6 +27,7 @@ from agent.errors import ConfigInvalid
 MOST_FINDINGS = 200
 _JOURNAL_LINES = "2000"
 _SECONDS = 20.0
+_FREE_TEXT = ("labels", "command")  # of a container: people write passwords there
 
 
 def members(inputs: Inputs) -> Iterator[tuple[str, bytes]]:
@@ -106,8 +107,8 @@ def _versions() -> str:
 
 
 def _findings(path: str) -> str:
-    """The last ones, without what people or a broken disk may have put secrets into: labels, and
-    the text of damaged lines."""
+    """The last ones, without what people or a broken disk may have put secrets into: labels,
+    commands, and the text of damaged lines."""
     last: deque[dict[str, Any]] = deque(read(path), maxlen=MOST_FINDINGS)
     return "".join(json.dumps(_without_free_text(record)) + "\n" for record in last)
 
@@ -115,7 +116,7 @@ def _findings(path: str) -> str:
 def _without_free_text(record: dict[str, Any]) -> dict[str, Any]:
     container = record.get("container")
     if isinstance(container, dict):
-        container = {key: value for key, value in container.items() if key != "labels"}
+        container = {key: value for key, value in container.items() if key not in _FREE_TEXT}
     details = {} if record.get("event") == DAMAGED else record.get("details")
     return {**record, "container": container, "details": details}
 

@@ -17,6 +17,7 @@ SECRETS = {
     "hmac": "hmac-key-31c9",
     "password": "pa55-in-url",
     "label": "label-secret-4410",
+    "command": "pw-in-command-6621",
     "contact": "credential-contact-8123",
 }
 
@@ -38,7 +39,11 @@ def _secretive(host: Host) -> None:
         {
             "at": "2026-11-23T10:00:00+00:00",
             "summary": f"the sink said {SECRETS['hmac']}",
-            "container": {"name": "web", "labels": {"pw": SECRETS["label"]}},
+            "container": {
+                "name": "web",
+                "labels": {"pw": SECRETS["label"]},
+                "command": f"db -p{SECRETS['command']}",
+            },
         },
     )
 
