@@ -25,8 +25,8 @@ def support_bundle(
     """Write a tar with what helps others to help you.
 
     Versions, the configuration, status, doctor, the last 200 findings without labels and
-    commands, and the journal of the service. Secrets are taken out: credentials, tokens, keys, passwords in URLs.
-    Names of hosts, images and containers stay in: look before you send it.
+    commands, and the journal of the service. Secrets are taken out: credentials, tokens, keys,
+    passwords in URLs. Names of hosts, images and containers stay in: look before you send it.
 
     \b
     Examples:
