@@ -31,6 +31,19 @@ def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
     assert not [line for line in own if "is not executable" not in line], own
 
 
+@pytest.mark.parametrize(("name", "most"), [("dockwarden", 2.5), ("dockwarden-collector", 1.5)])
+def test_the_services_are_confined(name: str, most: float) -> None:
+    """The exposure that `systemd-analyze security` gives, printed for the record."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not installed")
+    unit = TOP / "systemd" / f"{name}.service"
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    line = done.stdout.strip().splitlines()[-1]
+    print(line)
+    assert float(line.partition(": ")[2].split()[0]) <= most, done.stdout
+
+
 def test_every_unit_is_in_one_package_and_starts_what_is_in_it() -> None:
     """Each file below systemd/ is installed exactly once."""
     packed = [source for package in read()[1] for source in package.files.values()]
