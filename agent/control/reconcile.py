@@ -174,7 +174,7 @@ class Reconciler:
         mend = self._mend and not backing_off
 
         def attend() -> Drift:
-            self._healing(layer.name, not backing_off)
+            self._healing(layer.name, mend)
             return layer.apply() if mend else layer.drift()
 
         self._work.submit(attend, lambda found: self._found(state, found, cause, mended=mend))

@@ -86,6 +86,17 @@ def test_observe_mode_reports_once_and_touches_nothing() -> None:
     assert events(rig) == ["drift", "drift"]
 
 
+def test_a_firewall_from_enforce_mode_stays_in_observe_mode_but_is_not_restored() -> None:
+    rig, firewall = walled()
+    assert stands(firewall)
+    rig.reconciler.mends(False)
+    rig.drain()
+    assert stands(firewall)
+    firewall.disturb("nft[1]")
+    rig.drain()
+    assert not stands(firewall)
+
+
 def test_what_once_stood_in_observe_mode_is_missed_loudly() -> None:
     layer = FakeLayer(state="ours")
     rig = a_rig(layer, mode=Mode.OBSERVE)
