@@ -58,7 +58,7 @@ class Logger:
         _emit(Level.ERROR, self.name, event, fields)
 
     def critical(self, event: str, /, **fields: object) -> None:
-        """The guard itself is down."""
+        """The agent itself is down."""
         _emit(Level.CRITICAL, self.name, event, fields)
 
 
@@ -76,7 +76,7 @@ class StderrWriter:
     """Lines for people."""
 
     def __call__(self, level: Level, _logger: str, event: str, fields: Fields) -> None:
-        """Write one line; a terminal or pipe that went away must not stop the guard."""
+        """Write one line; a terminal or pipe that went away must not stop the agent."""
         if sys.stderr is None:  # closed before Python started
             return
         try:
@@ -88,7 +88,7 @@ class StderrWriter:
 
 class JournalWriter:
     """Entries with fields. While journald hangs, events are counted and dropped: waiting for it
-    would stop the guard. Where nobody listens they go to standard error."""
+    would stop the agent. Where nobody listens they go to standard error."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal

@@ -106,7 +106,7 @@ def update_figures(folder: Path, made: World, name: str) -> dict[str, Figure]:
 
 
 def looked_up(directory: Path, size: int) -> dict[str, float]:
-    """What the reader's own process tells."""
+    """What the reader's own process reports."""
     command = [sys.executable, "-m", "benchmarks.allowlist", "--reader", str(directory), str(size)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout)
@@ -169,7 +169,7 @@ def _resident() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("this kernel tells no VmRSS")
+    raise RuntimeError("this kernel reports no VmRSS")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A lab host of a benchmark: one approved and one unapproved image, containers by the wave.
 
-The probe in the images tells whether user code ran and for how long; nothing here asks the engine
+The probe in the images says whether user code ran and for how long; nothing here asks the engine
 about a container while it may still be under way, because that alone would delay a kill.
 """
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.adapters.egress.firewall_link import FirewallLink
 from benchmarks.figures import Figure, show, write
-from tests.firewall.yard import KNOWN4, PRIVATE4, UNKNOWN4, Yard
+from tests.firewall.network_namespace import KNOWN4, PRIVATE4, UNKNOWN4, NetworkNamespace
 
 SIZES = (20, 2_000, 100_000)
 
@@ -82,9 +82,9 @@ def known(count: int) -> list[str]:
     ]
 
 
-def hole(yard: Yard, address: str, *, engine: bool) -> float:
+def hole(netns: NetworkNamespace, address: str, *, engine: bool) -> float:
     """Milliseconds for which a flush let connections through."""
-    process = yard.start(
+    process = netns.start(
         [sys.executable, "-c", _HOLE, address],
         engine=engine,
         stdin=subprocess.PIPE,
@@ -92,9 +92,9 @@ def hole(yard: Yard, address: str, *, engine: bool) -> float:
     )
     assert process.stdout is not None
     process.stdout.readline()
-    yard.heard.clear()
-    yard.nft("flush ruleset")
-    yard.await_heard("disturbed")
+    netns.heard.clear()
+    netns.nft("flush ruleset")
+    netns.await_heard("disturbed")
     output, _ = process.communicate(b"\n")
     return float(output)
 
@@ -112,15 +112,15 @@ def of_size(size: int, rounds: int) -> dict[str, Figure]:
     lines, name = known(size), f"{size}"
     installs, engine_holes, known_holes = [], [], []
     with ExitStack() as stack:
-        yard = Yard(stack)
-        link = yard.link(own=False)
+        netns = NetworkNamespace(stack)
+        link = netns.link(own=False)
         for _ in range(rounds):
             link.ask("remove")
             began = time.perf_counter()
-            yard.apply(link, *lines)
+            netns.apply(link, *lines)
             installs.append(time.perf_counter() - began)
-            engine_holes.append(hole(yard, UNKNOWN4, engine=True))
-            known_holes.append(hole(yard, KNOWN4, engine=False))
+            engine_holes.append(hole(netns, UNKNOWN4, engine=True))
+            known_holes.append(hole(netns, KNOWN4, engine=False))
         now, most = weight(link)
     goal = "<= 1" if size == SIZES[-1] else ""
     return {
@@ -137,17 +137,17 @@ def path_ratios(rounds: int, seconds: float) -> dict[str, Figure]:
     """The packet path with the firewall against the path without, in turns, at 1,000 elements."""
     found: dict[str, dict[bool, list[float]]] = {}
     with ExitStack() as stack:
-        yard = Yard(stack)
-        yard.nft(_TRACKED)
-        link, lines = yard.link(), known(1000)
+        netns = NetworkNamespace(stack)
+        netns.nft(_TRACKED)
+        link, lines = netns.link(), known(1000)
         for turn in range(rounds * 2):
             guarded = bool(turn % 2)
             if guarded:
-                yard.apply(link, *lines)
+                netns.apply(link, *lines)
             else:
                 link.ask("remove")
             for name, script in (("stream", _STREAM), ("packets", _PACKETS)):
-                rate = float(yard.run(sys.executable, "-c", script, PRIVATE4, str(seconds)))
+                rate = float(netns.run(sys.executable, "-c", script, PRIVATE4, str(seconds)))
                 found.setdefault(name, {}).setdefault(guarded, []).append(rate)
     figures = {}
     for name, unit in (("stream", "MB/s of CPU"), ("packets", "1000 packets/s of CPU")):

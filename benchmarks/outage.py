@@ -32,8 +32,8 @@ from agent.uplink.session import Reply, Session
 from benchmarks.figures import Figure, show, write
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import a_finding
+from tests.uplink.collector_process import CollectorProcess, collector_process
 from tests.uplink.crashing import of_image
-from tests.uplink.station import Station, station
 
 MANY, FEW = 100_000, 3_000
 SPOOL_BYTES = 256_000_000
@@ -56,7 +56,7 @@ def outage(violations: int, folder: Path) -> dict[str, Figure]:
     clock, sent = FakeClock(), Sent()
     token = folder / "token.json"
     spool = SqliteSpool(folder / "spool.db", clock, max_bytes=SPOOL_BYTES, reserved=0.5)
-    with station(folder / "collector") as collector:
+    with collector_process(folder / "collector") as collector:
         http = Http(collector.url)
         host_identity.keep(
             token, host_identity.enrol(http.post, collector.url, collector.secret(), "web-1")
@@ -87,7 +87,7 @@ def _arrive(
     spool: SqliteSpool,
     clock: FakeClock,
     sent: Sent,
-    gone: Station,
+    gone: CollectorProcess,
 ) -> float:
     """MiB by which this process grew, from a tenth of the way on."""
     kept, done, random = 0, Event(), Random(SEED)
@@ -125,7 +125,9 @@ def _arrive(
     return growth
 
 
-def _drain(folder: Path, token: Path, clock: FakeClock, sent: Sent, collector: Station) -> None:
+def _drain(
+    folder: Path, token: Path, clock: FakeClock, sent: Sent, collector: CollectorProcess
+) -> None:
     own = host_identity.read(token)
     assert own is not None  # it was enrolled
     http = Http(collector.url)
@@ -146,7 +148,7 @@ def _drain(folder: Path, token: Path, clock: FakeClock, sent: Sent, collector: S
     assert outcome.why == "" and outbox.empty(), outcome
 
 
-def _judged(collector: Station, violations: int) -> dict[str, Figure]:
+def _judged(collector: CollectorProcess, violations: int) -> dict[str, Figure]:
     """Lost and twice, by the collector's own database and by its sums."""
     (records, occurrences), *_ = collector.rows(
         "SELECT count(*), sum(occurrences) FROM events WHERE kind = 'violation'"

@@ -6,6 +6,6 @@ from agent.extras import require
 def main() -> None:
     """The script's entry point."""
     require("dockwarden-registrar", "registrar")
-    from registrar.cli.main import main as command
+    from registrar.cli.registrar_main import main as command
 
     command()

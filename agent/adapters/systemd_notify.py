@@ -1,4 +1,4 @@
-"""Tells systemd how the service is (sd_notify(3)); knows nothing of what the service does."""
+"""Reports to systemd how the service is (sd_notify(3)); knows nothing of what the service does."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from agent.domain.text import printable
 class SystemdNotify:
     """Sends the service's state; does nothing when it was not started by systemd.
 
-    No method raises or waits: a supervisor that cannot be told must not stop the guard. Each
+    No method raises or waits: a supervisor that cannot be told must not stop the agent. Each
     returns whether the message was handed over.
     """
 

@@ -95,7 +95,7 @@ def _from_file(container: str, path: str) -> Mapping[str, Any] | None:
 
 
 def latest_answer(container: str, records: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The last record that tells of a container with this name, or whose ID begins so; without
+    """The last record that reports a container with this name, or whose ID begins so; without
     one, of a refused connection to such a registry or address."""
     found = refusal = None
     for record in records:

@@ -14,11 +14,11 @@ from agent.domain.base_errors import DockwardenError
 # Name on the command line: module that holds a command of the same name (with _ for -).
 _COMMANDS = {
     "run": "agent.cli.run",
-    "reload": "agent.cli.reload",
+    "reload": "agent.cli.reload_command",
     "status": "agent.cli.status",
     "doctor": "agent.cli.doctor",
-    "selftest": "agent.cli.selftest",
-    "support-bundle": "agent.cli.support_bundle",
+    "selftest": "agent.cli.selftest_command",
+    "support-bundle": "agent.cli.support_bundle_command",
     "ps": "agent.cli.ps",
     "check": "agent.cli.check",
     "explain": "agent.cli.explain",

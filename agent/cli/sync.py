@@ -47,7 +47,7 @@ def sync(wait: bool, config_file: Path | None, output: str) -> None:
         if output == "json":
             emit_json(begun)
         else:
-            click.echo("The agent syncs now; `dockwarden status` tells what came of it.")
+            click.echo("The agent syncs now; `dockwarden status` reports what came of it.")
         return
     told = _outcome(socket, begun.get("number"))
     if output == "json":
@@ -72,7 +72,7 @@ def _outcome(socket: str, number: object) -> Mapping[str, Any]:
         time.sleep(_LOOK_SECONDS)
     raise DockwardenError(
         f"the sync is not done after {LONGEST_SECONDS:g} s",
-        hint="journalctl -u dockwarden tells what it waits for",
+        hint="journalctl -u dockwarden shows what it waits for",
     )
 
 

@@ -184,7 +184,7 @@ def _textfile(text: str) -> str:
 
 
 def _loopback(text: str) -> str:
-    """What the guard does on a host is nobody else's business: loopback only."""
+    """What the agent does on a host is nobody else's business: loopback only."""
     if not text:
         return text
     host, _, port = text.rpartition(":")

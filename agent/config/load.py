@@ -163,7 +163,7 @@ def _origins(
     sources: dict[KeyPath, Source] = {}
     exemptions = 0
 
-    def visit(layer: Layer, tree: Mapping[str, Any], path: KeyPath) -> None:
+    def descend(layer: Layer, tree: Mapping[str, Any], path: KeyPath) -> None:
         nonlocal exemptions
         for key, value in tree.items():
             here = (*path, key)
@@ -172,12 +172,12 @@ def _origins(
                     origins[(*here, str(exemptions))] = layer.origin(here)
                     exemptions += 1
             elif isinstance(value, Mapping):
-                visit(layer, value, here)
+                descend(layer, value, here)
             else:
                 origins[here], sources[here] = layer.origin(here), layer.source
 
     for layer, tree in zip(layers, trees, strict=True):
-        visit(layer, tree, ())
+        descend(layer, tree, ())
     return origins, frozenset(p for p, s in sources.items() if s is Source.CREDENTIAL)
 
 

@@ -11,7 +11,7 @@ from agent.domain.verdict import EnforcementPoint, Verdict
 
 
 class BreakerGuard:
-    """Tells disruptive ends from others, asks the breaker about them, says when it opens."""
+    """Distinguishes disruptive ends from others, asks the breaker, says when it opens."""
 
     def __init__(
         self, circuit_breaker: CircuitBreaker, services: Services, table: ContainerTable

@@ -150,5 +150,5 @@ def _awaited(answer: "Future[T]", seconds: float) -> T:
     except TimeoutError as error:
         raise DockwardenError(
             f"the agent did not answer within {seconds:g} s",
-            hint="it is busy or stuck: journalctl -u dockwarden tells",
+            hint="it is busy or stuck: see journalctl -u dockwarden",
         ) from error

@@ -1,4 +1,4 @@
-"""Tells of what the firewall refused: each registry and source at once, its repeats by the minute.
+"""Reports what the firewall refused: each registry and source at once, its repeats by the minute.
 
 Whoever retries in a loop makes one finding a minute with a count, and hides nobody else's.
 """
@@ -29,7 +29,7 @@ class _Series:
 
 
 class EgressDenials:
-    """Takes refusals as they come; `tick` tells of repeats."""
+    """Takes refusals as they come; `tick` reports repeats."""
 
     def __init__(
         self, clock: Clock, finding_factory: FindingFactory, emit: Callable[[Finding], None]

@@ -1,7 +1,7 @@
 """Enforcement as a whole: its parts, put together, and what the engine's events mean to them.
 
 It acts only through ports, and its parts own all decision state; every method runs on the loop's
-thread. What it must not know: Docker, cgroups, files, the time of day (the Clock tells it).
+thread. What it must not know: Docker, cgroups, files, the time of day (the Clock reports it).
 """
 
 from agent.control.breaker_guard import BreakerGuard

@@ -33,7 +33,7 @@ class FindingFactory:
     def notice(
         self, event: str, summary: str, *, kind: Kind = Kind.NOTICE, **details: str
     ) -> Finding:
-        """About the guard itself."""
+        """About dockwarden itself."""
         severity = Severity.ERROR if kind is Kind.ALARM else Severity.INFO
         return self._finding(event, summary, kind=kind, severity=severity, details=details)
 

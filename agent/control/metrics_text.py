@@ -51,7 +51,7 @@ def _self(snapshot: Snapshot) -> Iterator[Family]:
     yield "dockwarden_start_time_seconds", "gauge", text, [(NONE, began)]
     text = "When these metrics were measured, in seconds since the epoch."
     yield "dockwarden_measured_time_seconds", "gauge", text, [(NONE, snapshot.now.timestamp())]
-    text = "How many reasons there are why the guard does not stand as configured."
+    text = "How many reasons there are why enforcement is not working as configured."
     yield "dockwarden_degraded_reasons", "gauge", text, [(NONE, len(status["degraded"]))]
 
 

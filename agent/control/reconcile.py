@@ -35,7 +35,7 @@ class Reconciler:
         emit: Callable[[Finding], None],
         healing: Callable[[str, bool], None] = lambda _name, _on: None,
     ) -> None:
-        """`healing` tells a layer that mends itself at once whether it may; it is called with the
+        """`healing` informs a layer that mends itself at once whether it may; it is called with the
         layer's other work and raises as that does."""
         self._healing = healing
         self.states = {layer.name: LayerState(layer, RevertBackoff(limits)) for layer in layers}

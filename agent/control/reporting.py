@@ -1,4 +1,4 @@
-"""What the host tells its collector regularly: heartbeat, inventory, what floods were counted.
+"""What the host reports to its collector regularly: heartbeat, inventory, what floods were counted.
 
 Runs on the loop's thread; reading figures and writing to the spool are slow work. It acts through
 ports only.

@@ -227,7 +227,7 @@ class StatusView:
         }
 
     def degraded(self) -> list[str]:
-        """Every reason why the guard does not stand as configured, in words."""
+        """Every reason why enforcement is not working as configured, in words."""
         enforcer = self.enforcer
         reasons = [
             self.connection.error,

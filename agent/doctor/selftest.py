@@ -136,7 +136,7 @@ def _is_over(engine: SelftestEngine, container_id: str) -> bool:
 def _take_away(engine: SelftestEngine, container_id: str, image: str) -> None:
     try:
         engine.remove(container_id, image)
-    except EngineUnavailable:  # said by what came before; its name tells what it is
+    except EngineUnavailable:  # said by what came before; its name reports what it is
         return
 
 

@@ -1,4 +1,4 @@
-"""What is recorded about a container, an image or the guard itself; values only."""
+"""What is recorded about a container, an image or dockwarden itself; values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Kind(StrEnum):
     """What sort of finding it is."""
 
     VIOLATION = "violation"  # something not plainly approved ran or tried to
-    ALARM = "alarm"  # the guard itself needs a person (circuit breaker, bad list, lost gate)
+    ALARM = "alarm"  # dockwarden itself needs a person (circuit breaker, bad list, lost gate)
     NOTICE = "notice"  # worth knowing (list adopted, agent started, engine back)
 
 

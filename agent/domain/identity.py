@@ -14,7 +14,7 @@ class ImageIdentity:
 
     `image_id` is `container.Image`: the config digest with classic stores, the index or
     manifest digest with the containerd store. `manifest` is `ImageManifestDescriptor.digest`
-    where the engine tells it. `chain` holds the chain ID of every prefix of the layer stack,
+    where the engine reports it. `chain` holds the chain ID of every prefix of the layer stack,
     lowest first; it is empty when it was not looked up (only `derived` needs it).
     """
 

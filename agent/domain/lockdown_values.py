@@ -66,7 +66,7 @@ class Refusal:
     """Packets that the firewall refused since the last time it was asked.
 
     `registry` is the known registry's name, empty for whatever else an engine tried; `source` is
-    the container or the class of process, as far as the kernel tells.
+    the container or the class of process, as far as the kernel reports.
     """
 
     registry: str

@@ -62,7 +62,7 @@ def _target(path: Path) -> Path | None:
 
 
 def read(path: Path) -> tuple[FileState, tuple[int, ...]]:
-    """The file's state, and a stamp that tells later whether it was changed. Raises
+    """The file's state, and a stamp that shows later whether it was changed. Raises
     `LayerFailed` for what is no regular file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -24,7 +24,7 @@ from agent.firewall.watch import Watch
 from agent.gate.channel import Channel
 
 _SECOND = 1.0
-_RESYNC = 10.0  # s; what no event tells of (a gateway through a bridge) is looked at this often
+_RESYNC = 10.0  # s; what no event reports (a gateway through a bridge) is looked at this often
 
 
 class FirewallProcess:

@@ -1,4 +1,4 @@
-"""nf_tables as the kernel tells it and takes elements; knows no registry and no policy.
+"""nf_tables as the kernel reports it and takes elements; knows no registry and no policy.
 
 Source of the numbers: include/uapi/linux/netfilter/nf_tables.h. Reading and changing elements goes
 past the library: a hundred thousand take a tenth of the memory, and no text reaches a parser.

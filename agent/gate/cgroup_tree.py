@@ -1,7 +1,8 @@
 """Follows every directory that comes and goes below some roots; does not know what they mean.
 
 Nothing is missed: a directory is told of first, then watched, then listed for what came in
-between. The descriptor that inotify gives tells a directory from a later one of the same name.
+between. The descriptor that inotify gives distinguishes a directory from a later one of the
+same name.
 """
 
 from __future__ import annotations

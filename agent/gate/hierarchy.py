@@ -1,6 +1,6 @@
 """Freezing, thawing and killing in both kinds of cgroup hierarchy; knows nothing of containers.
 
-Methods raise `OSError`; `is_gone` tells whether it means that the cgroup was removed meanwhile.
+Methods raise `OSError`; `is_gone` says whether it means that the cgroup was removed meanwhile.
 Sources: kernel, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/freezer-subsystem.rst.
 """
 
@@ -189,7 +189,7 @@ class FreezerV2:
             return False
         try:
             write(f"{path}/cgroup.kill", "1")
-        except FileNotFoundError:  # kernel before 5.14, or gone: pids() tells
+        except FileNotFoundError:  # kernel before 5.14, or gone: pids() reports
             signal_all(pids(path))
         return True
 

@@ -20,7 +20,7 @@ ALLOW, REPORT, DENY = "allow", "report", "deny"
 
 
 class HoldPolicy:
-    """Every container whose cgroup is known. `say(line)` tells the agent."""
+    """Every container whose cgroup is known. `say(line)` reports to the agent."""
 
     def __init__(
         self,

@@ -55,8 +55,8 @@ class Hold:
 
 
 class Holds:
-    """All that is frozen now. `unsure(container_id)` tells whether a freeze that was found may
-    be people's own pause; `say(line)` tells the agent (docs/internals/gate.md has the lines)."""
+    """All that is frozen now. `unsure(container_id)` says whether a freeze that was found may
+    be people's own pause; `say(line)` reports to the agent (lines: docs/internals/gate.md)."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class Inotify:
 
     def add(self, path: str) -> int:
         """Watch a directory for directories that come and go; the same directory gets the same
-        descriptor again, so the answer also tells two of one name apart."""
+        descriptor again, so the answer also distinguishes two of one name."""
         return _checked(_libc.inotify_add_watch(self.fd, os.fsencode(path), _MASK), path)
 
     def remove(self, watch: int) -> None:

@@ -7,7 +7,7 @@ from agent.domain.break_glass_token import BreakGlassState, Token
 
 
 class TokenVerifier(Protocol):
-    """Tells whether a token was signed by somebody who may."""
+    """Says whether a token was signed by somebody who may."""
 
     @property
     def host(self) -> str:

@@ -7,7 +7,7 @@ from agent.domain.lockdown_values import Drift
 
 
 class FileWatch(Protocol):
-    """Tells of changes of single files, also when editors replace them or folders are missing."""
+    """Reports changes of single files, also when editors replace them or folders are missing."""
 
     def watch(self, paths: Sequence[str], changed: Callable[[str], None]) -> None:
         """Call `changed(path)` from the watcher's thread, once a burst."""

@@ -127,7 +127,7 @@ class _Work(threading.Thread):
     def run(self) -> None:
         try:
             self._found = self._work()
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits, who tells them apart
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits, who distinguishes them
             self._error = error
 
     def result(self, url: str, too_slow: str) -> bytes:

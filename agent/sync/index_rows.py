@@ -18,7 +18,7 @@ from agent.domain.document import shared_set, shared_words
 APPLICATION_ID: Final = 0x646B7731  # "dkw1": what `file` and the reader tell the index by
 VERSION: Final = 1  # of the schema; another one is compiled anew
 
-# An entry's number tells what it is: approvals have their level's depth in the upper bits, denies
+# An entry's number shows what it is: approvals have their level's depth in the upper bits, denies
 # and waivers are negative, so that each kind and level is one range.
 DEPTH_SHIFT: Final = 40
 

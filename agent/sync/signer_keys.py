@@ -52,7 +52,7 @@ def people(delegator: Root | Targets, role: str) -> tuple[int, frozenset[str]]:
 def _identity(delegator: Root | Targets, keyid: str) -> str:
     try:
         return _material(delegator.get_key(keyid))
-    except (ValueError, AllowlistRejected):  # nobody can sign with it; it still tells them apart
+    except (ValueError, AllowlistRejected):  # nobody can sign with it; it still distinguishes them
         return f"unusable {keyid}"
 
 

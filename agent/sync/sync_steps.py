@@ -51,7 +51,7 @@ class SyncSteps:
     chain: Sequence[str]
 
     def run(self) -> SyncReport:
-        """Go through all of it; raises what `sync` tells of."""
+        """Go through all of it; raises what `sync` reports."""
         directory = self.generations.directory
         floor = load_rollback_floor(directory)
         fetcher = self._fetcher()

@@ -111,7 +111,7 @@ class EnrolmentStore:
         s = secrets.c
         in_force = and_(
             s.secret_id == secret_id,
-            s.secret_hash == tokens.digest(secret),  # 256 random bits: timing tells nothing
+            s.secret_hash == tokens.digest(secret),  # 256 random bits: timing reveals nothing
             s.revoked_at.is_(None),
             s.expires_at > us(now),
             or_(s.most_uses.is_(None), s.used < s.most_uses),

@@ -63,7 +63,7 @@ def rendered(
 
 
 def error_page(status: int, detail: str, hint: str = "") -> Response:
-    """What went wrong, for somebody who may be signed in or not: so it tells nothing else."""
+    """What went wrong, for somebody who may be signed in or not: so it reveals nothing else."""
     title = HTTPStatus(status).phrase
     text = _ENVIRONMENT.get_template("error.html").render(
         title=title, detail=detail or title, hint=hint

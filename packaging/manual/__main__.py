@@ -12,7 +12,7 @@ from manual.pages import pages
 PROGRAMS = {
     "dockwarden": ("agent.cli.main", 8),
     "dockwarden-collector": ("collector.cli", 8),
-    "dockwarden-registrar": ("registrar.cli.main", 1),
+    "dockwarden-registrar": ("registrar.cli.registrar_main", 1),
 }
 
 

@@ -25,7 +25,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="What runs on this engine now.",
 )
 @click.option("--every-image", is_flag=True, help="With it: also images that no container uses.")
-@click.option("--from-findings", type=_FILE, help="What a host's findings.jsonl tells of.")
+@click.option("--from-findings", type=_FILE, help="What a host's findings.jsonl reports.")
 @click.option("--from-file", type=_FILE, help="References, one a line.")
 @click.option("--scope", help="Leave out what this scope approves already.")
 @click.option(

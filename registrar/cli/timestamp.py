@@ -1,4 +1,4 @@
-"""`timestamp`: tells hosts each hour that what is published is still the newest."""
+"""`timestamp`: shows hosts each hour that what is published is still the newest."""
 
 from pathlib import Path
 

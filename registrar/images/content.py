@@ -13,7 +13,7 @@ from registrar.workspace import Draft
 @dataclass(frozen=True, slots=True)
 class Content:
     """`digests` are of manifests and configs, `everything` has the chain IDs too; `name` is for
-    people. `alone` tells that nothing but the digest itself was known."""
+    people. `alone` reports that nothing but the digest itself was known."""
 
     name: str
     digests: frozenset[Digest]

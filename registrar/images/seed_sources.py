@@ -50,7 +50,7 @@ def from_findings(path: Path) -> tuple[list[Entry], int]:
 def entry_of(
     claimed: str, image_id: Digest | None, repo_digests: tuple[str, ...], *, containers: int
 ) -> Entry:
-    """What an engine tells of an image that runs: by the digest under which it was pulled, with
+    """What an engine reports an image that runs: by the digest under which it was pulled, with
     the tag that was typed; without one there is nothing to resolve."""
     try:
         asked = normalise(Reference.parse(claimed))

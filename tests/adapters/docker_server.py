@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Answer = Callable[[str], bytes]
+Canned = Callable[[str], bytes]
 
 DATE = b"Date: Mon, 23 Nov 2026 12:00:00 GMT\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\n" + DATE + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -22,7 +22,7 @@ END = b"0\r\n\r\n"
 
 @contextmanager
 def serving(
-    path: Path, answer: Answer, *, holds: Callable[[str], bool] = lambda _target: False
+    path: Path, answer: Canned, *, holds: Callable[[str], bool] = lambda _target: False
 ) -> Iterator[list[str]]:
     """Serve one request a connection; yields the targets asked for. After an empty answer, or
     where `holds`, the connection stays open and silent until the client goes."""

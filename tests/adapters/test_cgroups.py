@@ -1,4 +1,4 @@
-"""What the kernel refuses ends nobody's day: the third net says so once and answers False.
+"""What the kernel refuses ends nobody's day: the process adapter says so once and answers False.
 
 Ordinary files stand for the kernel's (tests/gate/test_processes.py has real ones): opening a
 directory to write fails with EISDIR even for root, as a read-only cgroup does with EROFS.
@@ -13,7 +13,7 @@ import pytest
 from agent import log as log_module
 from agent.adapters.cgroups import CgroupProcesses
 from agent.log import Fields, Level, use
-from tests.gate.cells import new_id
+from tests.gate.fake_containers import new_id
 
 NAME = new_id()
 
@@ -45,10 +45,10 @@ def test_a_cgroup_that_cannot_be_written_is_told_once(
     tmp_path: Path, told: list[str], known: bool
 ) -> None:
     cgroup = a_cgroup(tmp_path)
-    net = CgroupProcesses("2", str(tmp_path), ["/docker"])
+    processes = CgroupProcesses("2", str(tmp_path), ["/docker"])
     for _ in range(3):
-        assert not net.kill(NAME, str(cgroup) if known else None)
-    assert not net.wait_empty(NAME, str(cgroup), 0.0)
+        assert not processes.kill(NAME, str(cgroup) if known else None)
+    assert not processes.wait_empty(NAME, str(cgroup), 0.0)
     assert told == ["cgroup.not_killed"]
 
 
@@ -58,27 +58,27 @@ def test_a_cgroup_that_cannot_be_read_is_populated_until_it_is_gone(
     cgroup = a_cgroup(tmp_path)
     (cgroup / "cgroup.events").unlink()
     (cgroup / "cgroup.events").mkdir()
-    net = CgroupProcesses("2", str(tmp_path), ["/docker"])
-    assert not net.kill(NAME, str(cgroup))
-    assert not net.wait_empty(NAME, str(cgroup), 0.0)
+    processes = CgroupProcesses("2", str(tmp_path), ["/docker"])
+    assert not processes.kill(NAME, str(cgroup))
+    assert not processes.wait_empty(NAME, str(cgroup), 0.0)
     shutil.rmtree(cgroup)
-    assert net.wait_empty(NAME, str(cgroup), 0.0)
+    assert processes.wait_empty(NAME, str(cgroup), 0.0)
     assert told == ["cgroup.not_killed"]
 
 
 def test_another_reason_is_told_too(tmp_path: Path, told: list[str]) -> None:
     cgroup = a_cgroup(tmp_path)
-    net = CgroupProcesses("2", str(tmp_path), ["/docker"])
-    assert not net.kill(NAME, str(cgroup))
+    processes = CgroupProcesses("2", str(tmp_path), ["/docker"])
+    assert not processes.kill(NAME, str(cgroup))
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
-    assert not net.kill(NAME, str(loop))
+    assert not processes.kill(NAME, str(loop))
     assert told == ["cgroup.not_killed"] * 2
 
 
 def test_a_tree_that_cannot_be_searched_proves_nobody_dead(tmp_path: Path, told: list[str]) -> None:
     (tmp_path / "docker").symlink_to(tmp_path / "docker")
-    net = CgroupProcesses("2", str(tmp_path), ["/docker"])
-    assert not net.kill(NAME, None)
-    assert not net.wait_empty(NAME, None, 0.0)
+    processes = CgroupProcesses("2", str(tmp_path), ["/docker"])
+    assert not processes.kill(NAME, None)
+    assert not processes.wait_empty(NAME, None, 0.0)
     assert told == ["cgroup.not_killed"]

@@ -17,7 +17,7 @@ from agent.errors import AllowlistRejected, SyncFailed
 from agent.ports import TrustedList
 from agent.sync.sync_request import Request, SyncReport
 from tests.adapters.list_server import ListServer, serving
-from tests.control.yard import listed
+from tests.control.fake_host import listed
 from tests.patience import PATIENCE, until
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -161,13 +161,13 @@ SIGNED = {
 
 
 def test_status_shows_freshness_the_last_sync_and_break_glass(host: Host) -> None:
-    glass = {
+    break_glass = {
         "active": True,
         "ends_at": "2026-11-23T14:00:00+00:00",
         "issued_by": "carol",
         "reason": "the list is wrong",
     }
-    host.serve({"status": lambda _: {**STATUS, "allowlist": SIGNED, "break_glass": glass}})
+    host.serve({"status": lambda _: {**STATUS, "allowlist": SIGNED, "break_glass": break_glass}})
     told = host.run("status").stdout
     for words in (
         "signed, loaded",

@@ -17,7 +17,7 @@ from collector.ingest.request_limits import Rate
 from collector.store.database import Database
 from collector.store.migrate import migrate
 from tests.collector.events import NOW, finding, heartbeat, inventory, seal
-from tests.collector.station import Host, Station, station
+from tests.collector.local_collector import Host, LocalCollector, local_collector
 
 EXAMPLES = 60
 quick = settings(
@@ -29,16 +29,16 @@ quick = settings(
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCollector]:
     database = Database.open(f"sqlite:///{tmp_path_factory.mktemp('fuzz')}/collector.db")
     migrate(database)
-    with station(database) as found:
+    with local_collector(database) as found:
         yield found
     database.close()
 
 
 @pytest.fixture(scope="module")
-def host(here: Station) -> Host:
+def host(here: LocalCollector) -> Host:
     return here.enrol()
 
 
@@ -60,7 +60,9 @@ def started(app: ASGIApp) -> ASGIApp:
     ("method", "path"),
     [("POST", "/v1/events"), ("POST", "/v1/enrol"), ("GET", "/healthz"), ("GET", "/readyz")],
 )
-def test_no_answer_is_a_server_error(here: Station, host: Host, method: str, path: str) -> None:
+def test_no_answer_is_a_server_error(
+    here: LocalCollector, host: Host, method: str, path: str
+) -> None:
     """Called by hand, since schemathesis's own runner does not know every pytest."""
     described = schemathesis.openapi.from_asgi("/v1/openapi.json", started(here.client.app))
     operation = described[path][method]
@@ -93,7 +95,7 @@ _DATA = {
 @quick
 @given(kind=st.sampled_from(sorted(_DATA)), value=_JSON, choice=st.randoms(use_true_random=False))
 def test_one_wrong_member_anywhere_is_answered(
-    here: Station, host: Host, kind: str, value: object, choice: object
+    here: LocalCollector, host: Host, kind: str, value: object, choice: object
 ) -> None:
     """A valid event with any one member of its data, or of itself, replaced by anything."""
     data = json.loads(json.dumps(_DATA[kind]))
@@ -114,12 +116,14 @@ def test_one_wrong_member_anywhere_is_answered(
 
 @quick
 @given(content=st.binary(max_size=300), packed=st.booleans())
-def test_any_bytes_are_answered(here: Station, host: Host, content: bytes, packed: bool) -> None:
+def test_any_bytes_are_answered(
+    here: LocalCollector, host: Host, content: bytes, packed: bool
+) -> None:
     more = {"content-encoding": "gzip"} if packed else {}
     assert here.post(host, content, **more).status_code in (200, 400)
 
 
-def test_the_description_is_published(here: Station) -> None:
+def test_the_description_is_published(here: LocalCollector) -> None:
     paths = here.client.get("/v1/openapi.json").json()["paths"]
     assert {"/v1/events", "/v1/enrol", "/healthz", "/readyz"} <= set(paths)
 

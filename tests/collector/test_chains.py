@@ -10,33 +10,33 @@ from collector.store.database import Database
 from collector.store.fleet import FleetReader
 from collector.store.schema import gaps
 from tests.collector.events import NOW, Sender, finding
-from tests.collector.station import Host, Station, station
+from tests.collector.local_collector import Host, LocalCollector, local_collector
 
 
 @pytest.fixture
-def here(database: Database) -> Iterator[Station]:
-    with station(database) as found:
+def here(database: Database) -> Iterator[LocalCollector]:
+    with local_collector(database) as found:
         yield found
 
 
-def proofs(here: Station) -> list[tuple[str, int, int]]:
+def proofs(here: LocalCollector) -> list[tuple[str, int, int]]:
     statement = select(gaps.c.kind, gaps.c.first, gaps.c.last).order_by(gaps.c.first, gaps.c.kind)
     with here.database.read() as connection:
         return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
 
 
-def unexplained(here: Station) -> int:
+def unexplained(here: LocalCollector) -> int:
     return FleetReader(here.database).summary(NOW).hosts_with_gaps
 
 
-def sent(here: Station, host: Host, events: list[dict[str, Any]]) -> dict[str, int]:
+def sent(here: LocalCollector, host: Host, events: list[dict[str, Any]]) -> dict[str, int]:
     answer = here.send(host, events)
     assert answer.status_code == 200, answer.text
     result: dict[str, int] = answer.json()
     return result
 
 
-def test_an_unbroken_chain_proves_nothing(here: Station) -> None:
+def test_an_unbroken_chain_proves_nothing(here: LocalCollector) -> None:
     host = here.enrol()
     for _ in range(3):
         sent(here, host, [*host.spool.findings(3), host.spool.heartbeat()])
@@ -44,7 +44,7 @@ def test_an_unbroken_chain_proves_nothing(here: Station) -> None:
     assert unexplained(here) == 0
 
 
-def test_missing_records_are_a_gap_until_they_come(here: Station) -> None:
+def test_missing_records_are_a_gap_until_they_come(here: LocalCollector) -> None:
     host = here.enrol()
     batch = host.spool.findings(10)
     sent(here, host, batch[:2])
@@ -58,7 +58,7 @@ def test_missing_records_are_a_gap_until_they_come(here: Station) -> None:
     assert unexplained(here) == 0
 
 
-def test_a_lost_heartbeat_is_a_gap_too(here: Station) -> None:
+def test_a_lost_heartbeat_is_a_gap_too(here: LocalCollector) -> None:
     host = here.enrol()
     beats = [host.spool.heartbeat() for _ in range(3)]
     sent(here, host, [beats[0], beats[2]])
@@ -67,7 +67,7 @@ def test_a_lost_heartbeat_is_a_gap_too(here: Station) -> None:
     assert proofs(here) == []
 
 
-def test_an_edited_record_is_kept_and_proven(here: Station) -> None:
+def test_an_edited_record_is_kept_and_proven(here: LocalCollector) -> None:
     host = here.enrol()
     batch = host.spool.findings(3)
     batch[1]["data"] = finding(NOW, summary="nothing happened")
@@ -75,7 +75,7 @@ def test_an_edited_record_is_kept_and_proven(here: Station) -> None:
     assert proofs(here) == [("edited", 2, 2)]
 
 
-def test_a_replaced_record_with_a_fitting_hash_is_proven_by_the_next(here: Station) -> None:
+def test_a_replaced_record_with_a_fitting_hash_is_proven_by_the_next(here: LocalCollector) -> None:
     host = here.enrol()
     other = Sender(host.id)
     other.findings(1)
@@ -87,7 +87,7 @@ def test_a_replaced_record_with_a_fitting_hash_is_proven_by_the_next(here: Stati
     assert ("edited", 3, 3) in proofs(here)
 
 
-def test_a_second_history_is_proven(here: Station) -> None:
+def test_a_second_history_is_proven(here: LocalCollector) -> None:
     """A snapshot of the machine was restored, or two machines share one identity."""
     host = here.enrol()
     sent(here, host, host.spool.findings(5))
@@ -96,7 +96,7 @@ def test_a_second_history_is_proven(here: Station) -> None:
     assert proofs(here) == [("repeated", 1, 1), ("repeated", 2, 2)]
 
 
-def test_a_spool_made_anew_is_a_restart(here: Station) -> None:
+def test_a_spool_made_anew_is_a_restart(here: LocalCollector) -> None:
     host = here.enrol()
     sent(here, host, host.spool.findings(2))
     anew = Sender(host.id, at=host.spool.at, epoch="01939a00-0000-7000-8000-000000000002")
@@ -105,7 +105,7 @@ def test_a_spool_made_anew_is_a_restart(here: Station) -> None:
     assert unexplained(here) == 0
 
 
-def test_announced_drops_explain_their_gap(here: Station) -> None:
+def test_announced_drops_explain_their_gap(here: LocalCollector) -> None:
     host = here.enrol()
     sent(here, host, host.spool.findings(2))
     host.spool.lose(6)
@@ -124,7 +124,7 @@ def test_announced_drops_explain_their_gap(here: Station) -> None:
     assert detail.gaps[0].detail == "announced: spool full"
 
 
-def test_drops_that_tell_of_less_explain_nothing(here: Station) -> None:
+def test_drops_that_tell_of_less_explain_nothing(here: LocalCollector) -> None:
     host = here.enrol()
     sent(here, host, host.spool.findings(2))
     host.spool.lose(6)
@@ -139,7 +139,7 @@ def test_drops_that_tell_of_less_explain_nothing(here: Station) -> None:
     assert unexplained(here) == 1
 
 
-def test_a_late_heartbeat_does_not_turn_the_host_back(here: Station) -> None:
+def test_a_late_heartbeat_does_not_turn_the_host_back(here: LocalCollector) -> None:
     host = here.enrol()
     old, new = host.spool.heartbeat(mode="observe"), host.spool.heartbeat(mode="enforce")
     sent(here, host, [new])

@@ -23,7 +23,7 @@ from collector.store.database import Database
 from collector.store.enrolment_store import EnrolmentStore
 from collector.store.schema import chains, events, gaps, rollups
 from tests.collector.events import NOW, Sender, packed
-from tests.collector.station import ADMIN, Host
+from tests.collector.local_collector import ADMIN, Host
 from tests.patience import PATIENCE
 
 

@@ -10,7 +10,7 @@ from collector.store.database import Database
 from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.schema import hosts, secrets
 from tests.collector.events import NOW
-from tests.collector.station import ADMIN, station
+from tests.collector.local_collector import ADMIN, local_collector
 
 HOST = Person("host web-1", "192.0.2.7")
 
@@ -72,7 +72,7 @@ def test_no_secret_and_no_token_is_kept_in_the_clear(database: Database) -> None
 
 
 def test_cloned_machines_are_two_hosts(database: Database) -> None:
-    with station(database) as here:
+    with local_collector(database) as here:
         one, two = here.enrol("web-1", "same"), here.enrol("web-1", "same")
         assert one.id != two.id
         assert one.token != two.token

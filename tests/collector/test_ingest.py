@@ -12,12 +12,12 @@ from collector.ingest.request_limits import LONGEST_BODY, LONGEST_INFLATED, Rate
 from collector.store.database import Database
 from collector.store.schema import events, hosts
 from tests.collector.events import NOW, Sender, finding, packed, seal
-from tests.collector.station import ADMIN, Station, station
+from tests.collector.local_collector import ADMIN, LocalCollector, local_collector
 
 
 @pytest.fixture
-def here(database: Database) -> Iterator[Station]:
-    with station(database) as found:
+def here(database: Database) -> Iterator[LocalCollector]:
+    with local_collector(database) as found:
         yield found
 
 
@@ -29,7 +29,7 @@ def kept(database: Database) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in rows]
 
 
-def test_a_batch_is_kept_once(here: Station) -> None:
+def test_a_batch_is_kept_once(here: LocalCollector) -> None:
     host = here.enrol()
     batch = host.spool.findings(20)
     assert here.send(host, batch).json() == {"accepted": 20, "duplicates": 0}
@@ -41,13 +41,13 @@ def test_a_batch_is_kept_once(here: Station) -> None:
     assert len(kept(here.database)) == 21
 
 
-def test_one_id_twice_in_a_batch_is_one_record(here: Station) -> None:
+def test_one_id_twice_in_a_batch_is_one_record(here: LocalCollector) -> None:
     host = here.enrol()
     [event] = host.spool.findings(1)
     assert here.send(host, [event, event]).json() == {"accepted": 1, "duplicates": 1}
 
 
-def test_data_is_kept_byte_for_byte(here: Station) -> None:
+def test_data_is_kept_byte_for_byte(here: LocalCollector) -> None:
     host = here.enrol()
     data = finding(NOW, summary="ein \u2028 <b>\U0001f433</b> \0", labels={"a": "\0"})
     event = host.spool.event("finding", data)
@@ -56,7 +56,7 @@ def test_data_is_kept_byte_for_byte(here: Station) -> None:
         assert json.loads(connection.execute(select(events.c.data)).scalar_one()) == data
 
 
-def test_a_heartbeat_sets_the_host(here: Station) -> None:
+def test_a_heartbeat_sets_the_host(here: LocalCollector) -> None:
     host = here.enrol()
     first = host.spool.heartbeat(host="web-7", mode="observe")
     assert here.send(host, [first]).json() == {"accepted": 1, "duplicates": 0}
@@ -69,7 +69,7 @@ def test_a_heartbeat_sets_the_host(here: Station) -> None:
     assert kept(here.database) == []
 
 
-def test_without_a_token_nothing_is_read(here: Station) -> None:
+def test_without_a_token_nothing_is_read(here: LocalCollector) -> None:
     host = here.enrol()
     for authorization in ("", "Bearer", "Bearer x", "Basic " + host.token, f"Bearer {host.token}x"):
         answer = here.client.post(
@@ -78,14 +78,14 @@ def test_without_a_token_nothing_is_read(here: Station) -> None:
         assert answer.status_code == 401, authorization
 
 
-def test_a_revoked_token_is_refused(here: Station) -> None:
+def test_a_revoked_token_is_refused(here: LocalCollector) -> None:
     host = here.enrol()
     assert here.enrolments.revoke_host(host.id, ADMIN, NOW)
     assert here.send(host, host.spool.findings(1)).status_code == 401
     assert not here.enrolments.revoke_host(host.id, ADMIN, NOW)
 
 
-def test_a_host_cannot_write_for_another(here: Station) -> None:
+def test_a_host_cannot_write_for_another(here: LocalCollector) -> None:
     mine, other = here.enrol("a"), here.enrol("b")
     forged = Sender(other.id).findings(1)
     answer = here.send(mine, [*mine.spool.findings(1), *forged])
@@ -93,7 +93,7 @@ def test_a_host_cannot_write_for_another(here: Station) -> None:
     assert kept(here.database) == []
 
 
-def test_one_id_may_be_two_hosts_own(here: Station) -> None:
+def test_one_id_may_be_two_hosts_own(here: LocalCollector) -> None:
     one, two = here.enrol("a"), here.enrol("b")
     event = one.spool.findings(1)[0]
     twin = two.spool.findings(1)[0] | {"id": event["id"]}
@@ -121,7 +121,9 @@ def test_one_id_may_be_two_hosts_own(here: Station) -> None:
     {"data": finding(NOW, image="sha256:short")},
     {"data": finding(NOW, labels={"big": "x" * 70_000})},
 ])  # fmt: skip
-def test_an_unfit_event_is_named_and_nothing_kept(here: Station, change: dict[str, Any]) -> None:
+def test_an_unfit_event_is_named_and_nothing_kept(
+    here: LocalCollector, change: dict[str, Any]
+) -> None:
     host = here.enrol()
     batch = host.spool.findings(3)
     batch[1] |= change
@@ -136,13 +138,13 @@ def test_an_unfit_event_is_named_and_nothing_kept(here: Station, change: dict[st
 @pytest.mark.parametrize("content", [
     b"", b"{}", b"[1]", b"[" * 100_000, b'[{"id": "\\ud800"}]', b"\xff\xfe", b"null", b"[{}]",
 ])  # fmt: skip
-def test_what_is_no_batch_is_refused(here: Station, content: bytes) -> None:
+def test_what_is_no_batch_is_refused(here: LocalCollector, content: bytes) -> None:
     answer = here.post(here.enrol(), content)
     assert answer.status_code == 400
     assert any(words in answer.text for words in ("it is no", "nested too deeply"))
 
 
-def test_limits(here: Station) -> None:
+def test_limits(here: LocalCollector) -> None:
     host = here.enrol()
     zipped = {"content-encoding": "gzip"}
     bomb = gzip.compress(b"[" + b" " * (LONGEST_INFLATED + 1) + b"]")
@@ -157,7 +159,7 @@ def test_limits(here: Station) -> None:
 
 
 def test_a_host_that_sends_too_much_is_told_when_to_go_on(database: Database) -> None:
-    with station(database, Rate(per_second=0.01, burst=10)) as here:
+    with local_collector(database, Rate(per_second=0.01, burst=10)) as here:
         loud, calm = here.enrol("loud"), here.enrol("calm")
         assert here.send(loud, loud.spool.findings(20)).status_code == 200
         answer = here.send(loud, loud.spool.findings(1))
@@ -166,7 +168,7 @@ def test_a_host_that_sends_too_much_is_told_when_to_go_on(database: Database) ->
         assert here.send(calm, calm.spool.findings(1)).status_code == 200
 
 
-def test_a_flood_in_one_record_counts_as_many(here: Station) -> None:
+def test_a_flood_in_one_record_counts_as_many(here: LocalCollector) -> None:
     host = here.enrol()
     here.send(host, [host.spool.event("finding", finding(NOW), count=1000)])
     with here.database.read() as connection:

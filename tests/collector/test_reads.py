@@ -11,15 +11,15 @@ from collector.store.fleet import FleetReader
 from collector.store.retention import Retention, prune
 from collector.web.page_values import FindingFilter, Handling, HostFilter, HostStatus
 from tests.collector.events import NOW, digest, inventory
-from tests.collector.station import Host, Station, station
+from tests.collector.local_collector import Host, LocalCollector, local_collector
 
 DAY = FindingFilter(since=NOW - timedelta(hours=23), until=NOW + timedelta(hours=1))
 NONSENSE = ("x", "'", "\0", "\ud800", "%", "[1]", "WzFd")
 
 
 @pytest.fixture
-def here(database: Database) -> Iterator[Station]:
-    with station(database) as found:
+def here(database: Database) -> Iterator[LocalCollector]:
+    with local_collector(database) as found:
         yield found
 
 
@@ -28,7 +28,7 @@ def fleet(database: Database) -> FleetReader:
     return FleetReader(database)
 
 
-def two_hosts(here: Station) -> tuple[Host, Host]:
+def two_hosts(here: LocalCollector) -> tuple[Host, Host]:
     """web-1: 3 killed of image 1, one reported of image 2; web-2: 2 killed of image 1."""
     one, two = here.enrol("web-1"), here.enrol("web-2", "machine-2")
     here.send(one, [
@@ -44,7 +44,7 @@ def two_hosts(here: Station) -> tuple[Host, Host]:
     return one, two
 
 
-def test_summary(here: Station, fleet: FleetReader) -> None:
+def test_summary(here: LocalCollector, fleet: FleetReader) -> None:
     two_hosts(here)
     here.enrol("silent")
     found = fleet.summary(collector_clock.now())
@@ -66,21 +66,21 @@ def test_an_empty_fleet(fleet: FleetReader) -> None:
     assert fleet.by_level(DAY) == ()
 
 
-def test_over_time(here: Station, fleet: FleetReader) -> None:
+def test_over_time(here: LocalCollector, fleet: FleetReader) -> None:
     two_hosts(here)
     slots = fleet.over_time(DAY, timedelta(hours=6))
     assert [(s.killed, s.reported) for s in slots] == [(0, 0), (0, 0), (0, 0), (5, 1)]
     assert slots[-1].start == NOW - timedelta(hours=5)
 
 
-def test_by_level(here: Station, fleet: FleetReader) -> None:
+def test_by_level(here: LocalCollector, fleet: FleetReader) -> None:
     two_hosts(here)
     levels = fleet.by_level(DAY)
     assert [(v.scope, v.killed, v.reported) for v in levels] == [("acme.pay", 5, 0), ("acme", 0, 1)]
     assert fleet.scopes() == ("acme", "acme.pay", "acme.pay.web")
 
 
-def test_unapproved_images(here: Station, fleet: FleetReader) -> None:
+def test_unapproved_images(here: LocalCollector, fleet: FleetReader) -> None:
     two_hosts(here)
     first, second = fleet.unapproved(DAY, 10)
     assert (first.digest, first.hosts, first.killed, first.reported) == (digest(1), 2, 5, 0)
@@ -89,7 +89,7 @@ def test_unapproved_images(here: Station, fleet: FleetReader) -> None:
     assert len(fleet.unapproved(DAY, 1)) == 1
 
 
-def test_hosts_of_an_image(here: Station, fleet: FleetReader) -> None:
+def test_hosts_of_an_image(here: LocalCollector, fleet: FleetReader) -> None:
     one, two = two_hosts(here)
     found = {row.host_id: row for row in fleet.image_hosts(digest(1)).rows}
     assert set(found) == {one.id, two.id}
@@ -114,14 +114,16 @@ def test_hosts_of_an_image(here: Station, fleet: FleetReader) -> None:
     (FindingFilter(until=NOW), 0),
     (FindingFilter(since=NOW), 6),
 ])  # fmt: skip
-def test_filters(here: Station, fleet: FleetReader, wanted: FindingFilter, count: int) -> None:
+def test_filters(
+    here: LocalCollector, fleet: FleetReader, wanted: FindingFilter, count: int
+) -> None:
     two_hosts(here)
     rows = fleet.findings(wanted).rows
     assert len(rows) == count
     assert sum(v.killed + v.reported for v in fleet.by_level(wanted)) == count
 
 
-def test_pages_hold_each_row_once(here: Station, fleet: FleetReader) -> None:
+def test_pages_hold_each_row_once(here: LocalCollector, fleet: FleetReader) -> None:
     two_hosts(here)
     seen, after = [], ""
     while True:
@@ -134,7 +136,7 @@ def test_pages_hold_each_row_once(here: Station, fleet: FleetReader) -> None:
     assert seen == sorted(set(seen), reverse=True)
 
 
-def test_hosts(here: Station, fleet: FleetReader) -> None:
+def test_hosts(here: LocalCollector, fleet: FleetReader) -> None:
     one, _ = two_hosts(here)
     now = collector_clock.now()
     assert [r.name for r in fleet.hosts(HostFilter(), now).rows] == ["web-1", "web-2"]
@@ -148,7 +150,7 @@ def test_hosts(here: Station, fleet: FleetReader) -> None:
         assert stands == [status, status]
 
 
-def test_host_detail(here: Station, fleet: FleetReader) -> None:
+def test_host_detail(here: LocalCollector, fleet: FleetReader) -> None:
     one, _ = two_hosts(here)
     twin = here.enrol("web-1", "machine-1")
     found = fleet.host(one.id, collector_clock.now())
@@ -174,7 +176,7 @@ def test_nonsense_is_answered(fleet: FleetReader, text: str) -> None:
     assert fleet.host(text, NOW) is None
 
 
-def test_what_is_old_is_deleted(here: Station, fleet: FleetReader) -> None:
+def test_what_is_old_is_deleted(here: LocalCollector, fleet: FleetReader) -> None:
     host = here.enrol()
     here.send(host, host.spool.findings(2))
     host.spool.at = NOW + timedelta(days=5)

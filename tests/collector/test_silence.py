@@ -18,7 +18,7 @@ from collector.store.retention import Retention
 from collector.store.schema import hosts
 from collector.times import us
 from tests.collector.events import NOW
-from tests.collector.station import ADMIN, Host, station
+from tests.collector.local_collector import ADMIN, Host, local_collector
 
 QUIET = timedelta(minutes=7)
 
@@ -81,7 +81,7 @@ class Watched:
 @pytest.fixture
 def watched(database: Database, hook: Hook) -> Iterator[Watched]:
     clock = [NOW - QUIET]
-    with station(database) as here:
+    with local_collector(database) as here:
         host = here.enrol("web-1")
         here.send(host, [host.spool.heartbeat()])
     background = Background(database, Retention(), lambda: clock[0], hook.address)

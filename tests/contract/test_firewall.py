@@ -15,7 +15,7 @@ from agent.errors import LayerFailed
 from agent.gate.mounts import hierarchies
 from tests.fakes.clock import FakeClock
 from tests.fakes.firewall import FakeFirewall
-from tests.firewall.yard import KNOWN4, PRIVATE4, Yard
+from tests.firewall.network_namespace import KNOWN4, PRIVATE4, NetworkNamespace
 from tests.patience import PATIENCE
 
 
@@ -56,7 +56,7 @@ def _real(stack: ExitStack, directory: Path) -> Bench:
         pytest.skip("needs root: network namespaces and rules are made")
     if "2" not in hierarchies(Path("/proc/self/mountinfo").read_text()):
         pytest.skip("needs cgroup2: mount -t cgroup2 none /sys/fs/cgroup/unified")
-    yard = Yard(stack)
+    netns = NetworkNamespace(stack)
     names = {"images.acme.test": [PRIVATE4], "quay.test": [KNOWN4]}
     told: list[Refusal | Disturbance] = []
 
@@ -69,16 +69,16 @@ def _real(stack: ExitStack, directory: Path) -> Bench:
         told.append,
         settings=EgressSettings(
             mirror="https://images.acme.test",
-            egress=EgressConfig(known_registries=("quay.test",), engine_cgroups=(yard.cgroup,)),
+            egress=EgressConfig(known_registries=("quay.test",), engine_cgroups=(netns.cgroup,)),
             state_file=directory / "names.json",
             resolv_conf=directory / "resolv.conf",
-            launch=Launch(enter=yard.command, netns=yard.inode, own=False),
+            launch=Launch(enter=netns.command, netns=netns.inode, own=False),
         ),
         clock=FakeClock(),
         lookup=lookup,
     )
     stack.callback(layer.close)
-    return Bench(layer, told, lambda: _void(yard.nft("flush ruleset")), names.clear)
+    return Bench(layer, told, lambda: _void(netns.nft("flush ruleset")), names.clear)
 
 
 def _void(_value: object) -> None:

@@ -10,27 +10,27 @@ import pytest
 
 from agent.gate.mounts import hierarchies
 from agent.ports import CgroupCreated, GateDecision, GateOrders, GateState, HoldEnded
-from tests.contract.gate_yard import FakeGateYard, GateYard, RealGateYard, hear
-from tests.gate.cells import cells
+from tests.contract.gate_host import FakeGateHost, GateHost, RealGateHost, hear
+from tests.gate.fake_containers import containers
 from tests.patience import until
 
-MakeYard = Callable[..., GateYard]
+MakeHost = Callable[..., GateHost]
 
 
 @pytest.fixture(params=["fake", "v1", "v2"])
-def make_yard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeYard]:
-    """Makes one yard with a working gate; closes it."""
+def make_host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeHost]:
+    """Makes one host with a working gate; closes it."""
     given: dict[str, Any] = {"freeze": True, "on_timeout": GateDecision.THAW, "hold_seconds": 30.0}
-    made: list[FakeGateYard | RealGateYard] = []
+    made: list[FakeGateHost | RealGateHost] = []
 
-    def begin(yard: FakeGateYard | RealGateYard) -> GateYard:
-        made.append(yard)
-        yard.gate.start()
-        assert hear(yard, GateState).working
-        return yard
+    def begin(gate_host: FakeGateHost | RealGateHost) -> GateHost:
+        made.append(gate_host)
+        gate_host.gate.start()
+        assert hear(gate_host, GateState).working
+        return gate_host
 
     if request.param == "fake":
-        yield lambda **settings: begin(FakeGateYard(**(given | settings)))
+        yield lambda **settings: begin(FakeGateHost(**(given | settings)))
         made[0].close()
         return
     version = request.param[1:]
@@ -38,195 +38,195 @@ def make_yard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeYa
         pytest.skip("needs root: cgroups are made and frozen")
     if version not in hierarchies(Path("/proc/self/mountinfo").read_text()):
         pytest.skip(f"this machine has no cgroup {request.param} hierarchy that freezes")
-    with cells(version, tmp_path) as place:
-        yield lambda **settings: begin(RealGateYard(place, **(given | settings)))
+    with containers(version, tmp_path) as place:
+        yield lambda **settings: begin(RealGateHost(place, **(given | settings)))
         made[0].close()
 
 
-def started(yard: GateYard) -> str:
-    container_id = yard.create()
-    yard.start(container_id)
+def started(gate_host: GateHost) -> str:
+    container_id = gate_host.create()
+    gate_host.start(container_id)
     return container_id
 
 
 @pytest.mark.parametrize("by", ["rule", "admit"])
-def test_unjudged_is_held_until_it_may_run(make_yard: MakeYard, by: str) -> None:
-    yard = make_yard()
-    one = started(yard)
-    created = hear(yard, CgroupCreated, one)
+def test_unjudged_is_held_until_it_may_run(make_host: MakeHost, by: str) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    created = hear(gate_host, CgroupCreated, one)
     assert created.held and not created.build_step
-    assert yard.lives(one) and not yard.ran(one)
-    yard.gate.admit(one) if by == "admit" else yard.gate.rule(one, GateDecision.THAW)
-    hold_ended = hear(yard, HoldEnded, one)
+    assert gate_host.lives(one) and not gate_host.ran(one)
+    gate_host.gate.admit(one) if by == "admit" else gate_host.gate.rule(one, GateDecision.THAW)
+    hold_ended = hear(gate_host, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.THAW, False)
-    until(lambda: yard.ran(one), "it ran")
+    until(lambda: gate_host.ran(one), "it ran")
 
 
 @pytest.mark.parametrize("by", ["rule", "refuse"])
-def test_unjudged_is_held_until_it_is_killed(make_yard: MakeYard, by: str) -> None:
-    yard = make_yard()
-    one = started(yard)
-    assert hear(yard, CgroupCreated, one).held
-    yard.gate.refuse(one) if by == "refuse" else yard.gate.rule(one, GateDecision.KILL)
-    hold_ended = hear(yard, HoldEnded, one)
+def test_unjudged_is_held_until_it_is_killed(make_host: MakeHost, by: str) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    assert hear(gate_host, CgroupCreated, one).held
+    gate_host.gate.refuse(one) if by == "refuse" else gate_host.gate.rule(one, GateDecision.KILL)
+    hold_ended = hear(gate_host, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, False)
-    until(lambda: not yard.lives(one), "it died")
-    assert not yard.ran(one)
+    until(lambda: not gate_host.lives(one), "it died")
+    assert not gate_host.ran(one)
 
 
-def test_admitted_before_is_not_held(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = yard.create()
-    yard.gate.admit(one)
-    yard.start(one)
-    assert not hear(yard, CgroupCreated, one).held
-    until(lambda: yard.ran(one), "it ran")
-    assert not [message for message in yard.heard if isinstance(message, HoldEnded)]
+def test_admitted_before_is_not_held(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = gate_host.create()
+    gate_host.gate.admit(one)
+    gate_host.start(one)
+    assert not hear(gate_host, CgroupCreated, one).held
+    until(lambda: gate_host.ran(one), "it ran")
+    assert not [message for message in gate_host.heard if isinstance(message, HoldEnded)]
 
 
-def test_refused_before_dies_at_birth(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = yard.create()
-    yard.gate.refuse(one)
-    yard.start(one)
-    assert hear(yard, CgroupCreated, one).held
-    assert hear(yard, HoldEnded, one).decision is GateDecision.KILL
-    until(lambda: not yard.lives(one), "it died")
-    assert not yard.ran(one)
+def test_refused_before_dies_at_birth(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = gate_host.create()
+    gate_host.gate.refuse(one)
+    gate_host.start(one)
+    assert hear(gate_host, CgroupCreated, one).held
+    assert hear(gate_host, HoldEnded, one).decision is GateDecision.KILL
+    until(lambda: not gate_host.lives(one), "it died")
+    assert not gate_host.ran(one)
 
 
-def test_the_last_word_before_birth_counts(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one, other = yard.create(), yard.create()
-    yard.gate.admit(one)
-    yard.gate.refuse(one)
-    yard.gate.refuse(other)
-    yard.gate.admit(other)
-    yard.start(one)
-    yard.start(other)
-    assert hear(yard, HoldEnded, one).decision is GateDecision.KILL
-    assert not hear(yard, CgroupCreated, other).held
+def test_the_last_word_before_birth_counts(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one, other = gate_host.create(), gate_host.create()
+    gate_host.gate.admit(one)
+    gate_host.gate.refuse(one)
+    gate_host.gate.refuse(other)
+    gate_host.gate.admit(other)
+    gate_host.start(one)
+    gate_host.start(other)
+    assert hear(gate_host, HoldEnded, one).decision is GateDecision.KILL
+    assert not hear(gate_host, CgroupCreated, other).held
 
 
-def test_forgotten_is_held_again(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one, other = yard.create(), yard.create()
+def test_forgotten_is_held_again(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one, other = gate_host.create(), gate_host.create()
     for each in (one, other):
-        yard.gate.admit(each)
-    yard.gate.forget(one)
-    yard.start(one)
-    assert hear(yard, CgroupCreated, one).held
-    yard.gate.forget()
-    yard.start(other)
-    assert hear(yard, CgroupCreated, other).held
+        gate_host.gate.admit(each)
+    gate_host.gate.forget(one)
+    gate_host.start(one)
+    assert hear(gate_host, CgroupCreated, one).held
+    gate_host.gate.forget()
+    gate_host.start(other)
+    assert hear(gate_host, CgroupCreated, other).held
 
 
-def test_the_first_answer_to_a_hold_counts(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = started(yard)
-    hear(yard, CgroupCreated, one)
-    yard.gate.rule(one, GateDecision.KILL)
-    yard.gate.rule(one, GateDecision.THAW)
-    hear(yard, HoldEnded, one)
-    until(lambda: not yard.lives(one), "it died")
-    assert not yard.ran(one)
-    assert [m.decision for m in yard.heard if isinstance(m, HoldEnded)] == [GateDecision.KILL]
+def test_the_first_answer_to_a_hold_counts(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    hear(gate_host, CgroupCreated, one)
+    gate_host.gate.rule(one, GateDecision.KILL)
+    gate_host.gate.rule(one, GateDecision.THAW)
+    hear(gate_host, HoldEnded, one)
+    until(lambda: not gate_host.lives(one), "it died")
+    assert not gate_host.ran(one)
+    assert [m.decision for m in gate_host.heard if isinstance(m, HoldEnded)] == [GateDecision.KILL]
 
 
-def test_left_alone_stays_as_it_is(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = started(yard)
-    hear(yard, CgroupCreated, one)
-    yard.gate.rule(one, GateDecision.LEAVE)
-    assert hear(yard, HoldEnded, one).decision is GateDecision.LEAVE
-    assert yard.lives(one) and not yard.ran(one)
+def test_left_alone_stays_as_it_is(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    hear(gate_host, CgroupCreated, one)
+    gate_host.gate.rule(one, GateDecision.LEAVE)
+    assert hear(gate_host, HoldEnded, one).decision is GateDecision.LEAVE
+    assert gate_host.lives(one) and not gate_host.ran(one)
 
 
 @pytest.mark.parametrize("answer", [GateDecision.THAW, GateDecision.KILL])
-def test_time_is_up(make_yard: MakeYard, answer: GateDecision) -> None:
-    yard = make_yard(on_timeout=answer, hold_seconds=0.3)
-    one = started(yard)
-    hear(yard, CgroupCreated, one)
-    yard.time_is_up(one)
-    hold_ended = hear(yard, HoldEnded, one)
+def test_time_is_up(make_host: MakeHost, answer: GateDecision) -> None:
+    gate_host = make_host(on_timeout=answer, hold_seconds=0.3)
+    one = started(gate_host)
+    hear(gate_host, CgroupCreated, one)
+    gate_host.time_is_up(one)
+    hold_ended = hear(gate_host, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (answer, True)
-    until(lambda: yard.ran(one) or not yard.lives(one), "the answer was carried out")
-    assert yard.ran(one) == (answer is GateDecision.THAW)
+    until(lambda: gate_host.ran(one) or not gate_host.lives(one), "the answer was carried out")
+    assert gate_host.ran(one) == (answer is GateDecision.THAW)
 
 
-def test_close_answers_for_those_held(make_yard: MakeYard) -> None:
-    yard = make_yard(on_timeout=GateDecision.KILL)
-    one = started(yard)
-    hear(yard, CgroupCreated, one)
-    yard.gate.close()
-    hold_ended = hear(yard, HoldEnded, one)
+def test_close_answers_for_those_held(make_host: MakeHost) -> None:
+    gate_host = make_host(on_timeout=GateDecision.KILL)
+    one = started(gate_host)
+    hear(gate_host, CgroupCreated, one)
+    gate_host.gate.close()
+    hold_ended = hear(gate_host, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (GateDecision.KILL, True)
-    until(lambda: not yard.lives(one), "it died")
-    assert not yard.ran(one)
+    until(lambda: not gate_host.lives(one), "it died")
+    assert not gate_host.ran(one)
 
 
-def test_watching_only(make_yard: MakeYard) -> None:
-    yard = make_yard(freeze=False)
-    one = started(yard)
-    created = hear(yard, CgroupCreated, one)
-    assert not created.held and yard.gate.cgroup(one) == created.cgroup
-    until(lambda: yard.ran(one), "it ran")
+def test_watching_only(make_host: MakeHost) -> None:
+    gate_host = make_host(freeze=False)
+    one = started(gate_host)
+    created = hear(gate_host, CgroupCreated, one)
+    assert not created.held and gate_host.gate.cgroup(one) == created.cgroup
+    until(lambda: gate_host.ran(one), "it ran")
 
 
-def test_cgroup_is_known_from_birth(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = yard.create()
-    assert yard.gate.cgroup(one) is None
-    yard.start(one)
-    created = hear(yard, CgroupCreated, one)
-    assert yard.gate.cgroup(one) == created.cgroup
+def test_cgroup_is_known_from_birth(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = gate_host.create()
+    assert gate_host.gate.cgroup(one) is None
+    gate_host.start(one)
+    created = hear(gate_host, CgroupCreated, one)
+    assert gate_host.gate.cgroup(one) == created.cgroup
 
 
 @pytest.mark.parametrize("decision", [GateDecision.THAW, GateDecision.KILL])
-def test_no_ruling_is_lost_when_the_gate_dies(make_yard: MakeYard, decision: GateDecision) -> None:
-    yard = make_yard()
-    one = started(yard)
-    assert hear(yard, CgroupCreated, one).held
-    yard.lose_gate_while(lambda: yard.gate.rule(one, decision))
-    assert not hear(yard, GateState, nth=2).working
-    hold_ended = hear(yard, HoldEnded, one)
+def test_no_ruling_is_lost_when_the_gate_dies(make_host: MakeHost, decision: GateDecision) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    assert hear(gate_host, CgroupCreated, one).held
+    gate_host.lose_gate_while(lambda: gate_host.gate.rule(one, decision))
+    assert not hear(gate_host, GateState, nth=2).working
+    hold_ended = hear(gate_host, HoldEnded, one)
     assert (hold_ended.decision, hold_ended.unanswered) == (decision, False)
-    assert hear(yard, GateState, nth=3).working
-    until(lambda: yard.ran(one) or not yard.lives(one), "the decision was carried out")
-    assert yard.ran(one) == (decision is GateDecision.THAW)
+    assert hear(gate_host, GateState, nth=3).working
+    until(lambda: gate_host.ran(one) or not gate_host.lives(one), "the decision was carried out")
+    assert gate_host.ran(one) == (decision is GateDecision.THAW)
 
 
-def test_held_when_the_gate_dies_is_told_again(make_yard: MakeYard) -> None:
-    yard = make_yard()
-    one = started(yard)
-    hear(yard, CgroupCreated, one)
-    yard.lose_gate_while(lambda: None)
-    assert hear(yard, CgroupCreated, one, nth=2).held
-    assert hear(yard, GateState, nth=3).working
-    assert yard.lives(one) and not yard.ran(one)
-    yard.gate.rule(one, GateDecision.THAW)
-    until(lambda: yard.ran(one), "it ran")
+def test_held_when_the_gate_dies_is_told_again(make_host: MakeHost) -> None:
+    gate_host = make_host()
+    one = started(gate_host)
+    hear(gate_host, CgroupCreated, one)
+    gate_host.lose_gate_while(lambda: None)
+    assert hear(gate_host, CgroupCreated, one, nth=2).held
+    assert hear(gate_host, GateState, nth=3).working
+    assert gate_host.lives(one) and not gate_host.ran(one)
+    gate_host.gate.rule(one, GateDecision.THAW)
+    until(lambda: gate_host.ran(one), "it ran")
 
 
-def test_new_orders_are_for_what_is_created_after_them(make_yard: MakeYard) -> None:
-    yard = make_yard(freeze=False)
-    before = started(yard)
-    hear(yard, CgroupCreated, before)
+def test_new_orders_are_for_what_is_created_after_them(make_host: MakeHost) -> None:
+    gate_host = make_host(freeze=False)
+    before = started(gate_host)
+    hear(gate_host, CgroupCreated, before)
     orders = GateOrders(True, 30.0, GateDecision.THAW, "deny")
-    yard.gate.configure(orders)
-    one = started(yard)
-    assert hear(yard, CgroupCreated, one).held
-    yard.gate.configure(replace(orders, freeze=False))
-    two = started(yard)
-    assert not hear(yard, CgroupCreated, two).held
-    assert not yard.ran(one)
-    yard.gate.rule(one, GateDecision.THAW)
-    until(lambda: yard.ran(one), "it ran")
+    gate_host.gate.configure(orders)
+    one = started(gate_host)
+    assert hear(gate_host, CgroupCreated, one).held
+    gate_host.gate.configure(replace(orders, freeze=False))
+    two = started(gate_host)
+    assert not hear(gate_host, CgroupCreated, two).held
+    assert not gate_host.ran(one)
+    gate_host.gate.rule(one, GateDecision.THAW)
+    until(lambda: gate_host.ran(one), "it ran")
 
 
-def test_new_orders_outlive_the_gates_process(make_yard: MakeYard) -> None:
-    yard = make_yard(freeze=False)
-    yard.gate.configure(GateOrders(True, 30.0, GateDecision.THAW, "deny"))
-    yard.lose_gate_while(lambda: None)
-    assert hear(yard, GateState, nth=3).working  # it stood, it fell, it stands
-    assert hear(yard, CgroupCreated, started(yard)).held
+def test_new_orders_outlive_the_gates_process(make_host: MakeHost) -> None:
+    gate_host = make_host(freeze=False)
+    gate_host.gate.configure(GateOrders(True, 30.0, GateDecision.THAW, "deny"))
+    gate_host.lose_gate_while(lambda: None)
+    assert hear(gate_host, GateState, nth=3).working  # it stood, it fell, it stands
+    assert hear(gate_host, CgroupCreated, started(gate_host)).held

@@ -43,8 +43,8 @@ from agent.ports import (
     Layer,
     TrustedList,
 )
-from tests.control.delivery import Chooser, Delivery, first_come
-from tests.control.yard import ROOT, Yard
+from tests.control.fake_host import ROOT, FakeHost
+from tests.control.fake_queues import Chooser, FakeQueues, first_come
 from tests.domain.build import image
 from tests.fakes.clock import FakeClock
 from tests.fakes.gate import FakeGate
@@ -71,13 +71,13 @@ class Rig:
     watched_since: datetime | None = None
     layers: Sequence[Layer] = ()
     healing: Callable[[str, bool], None] = lambda _name, _on: None
-    host: Yard = field(default_factory=Yard)
+    host: FakeHost = field(default_factory=FakeHost)
     remembered: list[TrustedList] = field(default_factory=list)
     sink: FakeSink = field(default_factory=FakeSink)
     memory: Memory = field(default_factory=Memory)
     _serial: int = 0
     _connected: bool = False
-    post: Delivery = field(init=False)
+    post: FakeQueues = field(init=False)
     gate: FakeGate = field(init=False)
     processes: FakeProcesses = field(init=False)
     evidence: MemoryEvidence = field(init=False)
@@ -90,7 +90,7 @@ class Rig:
     def __post_init__(self) -> None:
         policy = self._policy()
         freeze = self.mode is Mode.ENFORCE and EnforcementPoint.GATE in policy.enforcement_points
-        self.post = Delivery(
+        self.post = FakeQueues(
             self.host,
             self.clock,
             on_stream=self._handle_stream,
@@ -194,7 +194,7 @@ class Rig:
         return self.post.ready()
 
     def step(self, producer: str, number: int = 0) -> bool:
-        """Deliver one message, or run one job (see `Delivery.step`)."""
+        """Deliver one message, or run one job (see `FakeQueues.step`)."""
         return self.post.step(producer, number)
 
     def drain(self, choose: Chooser = first_come) -> "Rig":

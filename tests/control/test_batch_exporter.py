@@ -53,8 +53,8 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-def _settled(delivery: BatchExporter, done: Callable[[], bool]) -> None:
-    until(done, lambda: str(delivery.state()))
+def _settled(queues: BatchExporter, done: Callable[[], bool]) -> None:
+    until(done, lambda: str(queues.state()))
 
 
 FOUND = [a_finding(number) for number in range(250)]
@@ -63,48 +63,48 @@ IDS = [finding.id for finding in FOUND]
 
 def test_all_arrive_in_order_after_failures(wire: Wire) -> None:
     wire.failures = 3
-    delivery = _delivery(wire)
-    delivery.record(FOUND)
-    _settled(delivery, lambda: delivery.state().sent == 250)
+    queues = _delivery(wire)
+    queues.record(FOUND)
+    _settled(queues, lambda: queues.state().sent == 250)
     assert wire.got == IDS
-    assert delivery.state().error == ""
+    assert queues.state().error == ""
 
 
 def test_a_poisoned_finding_goes_alone(wire: Wire) -> None:
     wire.poison = IDS[42]
-    delivery = _delivery(wire)
-    delivery.record(FOUND)
-    _settled(delivery, lambda: delivery.state().sent == 249)
+    queues = _delivery(wire)
+    queues.record(FOUND)
+    _settled(queues, lambda: queues.state().sent == 249)
     assert wire.got == IDS[:42] + IDS[43:]
-    assert delivery.state().refused == 1
+    assert queues.state().refused == 1
 
 
 def test_a_dead_receiver_costs_the_least_important_first(wire: Wire) -> None:
     wire.open.clear()
-    delivery = _delivery(wire, most=10)
-    delivery.record(FOUND[:1])
-    _settled(delivery, lambda: delivery.state().waiting == 1 and not delivery._waiting)
+    queues = _delivery(wire, most=10)
+    queues.record(FOUND[:1])
+    _settled(queues, lambda: queues.state().waiting == 1 and not queues._waiting)
     notices = [replace(finding, kind=Kind.NOTICE) for finding in FOUND[1:9]]
-    delivery.record([*notices, *FOUND[9:19]])
-    assert delivery.state().dropped == 8
-    delivery.record(FOUND[19:21])
-    assert delivery.state().dropped == 10
+    queues.record([*notices, *FOUND[9:19]])
+    assert queues.state().dropped == 8
+    queues.record(FOUND[19:21])
+    assert queues.state().dropped == 10
     wire.open.set()
-    _settled(delivery, lambda: delivery.state().waiting == 0)
+    _settled(queues, lambda: queues.state().waiting == 0)
     assert wire.got == [IDS[0], *IDS[11:21]]
 
 
 def test_what_is_left_at_the_end_is_counted(wire: Wire) -> None:
     wire.failures = 10**9
-    delivery = _delivery(wire)
-    delivery.record(FOUND)
-    delivery.close(0.3)
-    state = delivery.state()
+    queues = _delivery(wire)
+    queues.record(FOUND)
+    queues.close(0.3)
+    state = queues.state()
     assert (state.sent, state.dropped) == (0, 250)
 
 
 def test_the_end_waits_for_what_can_be_sent(wire: Wire) -> None:
-    delivery = _delivery(wire)
-    delivery.record(FOUND)
-    delivery.close(5)
+    queues = _delivery(wire)
+    queues.record(FOUND)
+    queues.close(5)
     assert wire.got == IDS

@@ -17,8 +17,8 @@ from agent.domain.break_glass_token import (
 )
 from agent.domain.finding import Kind
 from agent.domain.verdict import Action, Verdict
+from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
-from tests.control.yard import in_, listed
 from tests.fakes.clock import START
 
 HOST = "0" * 32

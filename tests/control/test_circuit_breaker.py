@@ -7,9 +7,9 @@ from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
 from agent.control.control_api import ControlApi
 from agent.domain.finding import Kind
 from agent.domain.verdict import EnforcementPoint
+from tests.control.fake_host import in_, listed
 from tests.control.looping import looping
 from tests.control.rig import Rig
-from tests.control.yard import in_, listed
 from tests.domain.build import approval, deny
 
 LIMITS = CircuitBreakerLimits(kills=5, seconds=60.0, share=0.5)

@@ -5,8 +5,8 @@ import pytest
 from agent.domain.identity import ContainerState
 from agent.domain.verdict import Action, EnforcementPoint, Verdict
 from agent.ports import GateDecision
+from tests.control.fake_host import listed
 from tests.control.rig import Rig
-from tests.control.yard import listed
 
 GATE_OFF = frozenset({EnforcementPoint.CREATE, EnforcementPoint.START})
 LATE = frozenset({EnforcementPoint.GATE, EnforcementPoint.START})

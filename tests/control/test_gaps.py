@@ -9,8 +9,8 @@ from agent.control.connection import EngineMoved
 from agent.domain.finding import Kind
 from agent.domain.verdict import Action, EnforcementPoint
 from agent.errors import EngineUnavailable
+from tests.control.fake_host import listed
 from tests.control.rig import Rig
-from tests.control.yard import listed
 
 
 def running(*references: str, **given: object) -> Rig:

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from agent.control.circuit_breaker import CircuitBreakerLimits
 from agent.domain.verdict import Mode
-from tests.control.delivery import PRODUCERS
+from tests.control.fake_host import FakeHost, listed
+from tests.control.fake_queues import PRODUCERS
 from tests.control.rig import Rig
-from tests.control.yard import Yard, listed
 
 APPROVED, UNAPPROVED = ("app", "db"), ("evil", "worse")
 IMAGES = APPROVED + UNAPPROVED
@@ -163,7 +163,7 @@ class Play:
         self.rig.rescanner.rescan("asked for")
 
 
-def unapproved(host: Yard) -> set[str]:
+def unapproved(host: FakeHost) -> set[str]:
     """Names of what runs and should not."""
     return {name for name in host.live if name.split("-")[0] in UNAPPROVED}
 
@@ -247,5 +247,5 @@ def test_observe_mode_leaves_the_host_as_it_is_without_an_agent(script: list[Ste
     assert _as_seen(watched.host) == _as_seen(alone.host)
 
 
-def _as_seen(host: Yard) -> object:
+def _as_seen(host: FakeHost) -> object:
     return [(one.name, one.state, one.ran, one.held) for one in host.known.values()], host.ran

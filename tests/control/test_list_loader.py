@@ -8,8 +8,8 @@ from agent.control.circuit_breaker import CircuitBreakerLimits
 from agent.domain.finding import Kind
 from agent.domain.verdict import Action, Mode, Verdict
 from agent.errors import AllowlistRejected
+from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
-from tests.control.yard import in_, listed
 from tests.domain.build import approval, exemption, waiver
 from tests.fakes.clock import START
 

@@ -8,8 +8,8 @@ import pytest
 from agent.control.freshness import Freshness, TrustedTime, list_freshness
 from agent.domain.finding import Kind
 from agent.domain.verdict import Verdict
+from tests.control.fake_host import in_, listed
 from tests.control.signed import Signed
-from tests.control.yard import in_, listed
 from tests.domain.build import approval, exemption
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.list_repository import DAY, MAX_STALE, sync_report

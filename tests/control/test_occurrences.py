@@ -9,8 +9,8 @@ from agent.control.deduplication import Deduplicator
 from agent.control.tracked_container import PendingAction
 from agent.domain.identity import ContainerState
 from agent.domain.verdict import Action, EnforcementPoint, Mode, Verdict
+from tests.control.fake_host import listed
 from tests.control.rig import Rig
-from tests.control.yard import listed
 
 START_ONLY = {"enforcement_points": frozenset({EnforcementPoint.START})}
 PAUSE = {Verdict.UNLISTED: Action.PAUSE}
@@ -159,7 +159,7 @@ def test_the_coalescer_forgets_the_longest_quiet_series_first() -> None:
 
 
 def test_a_late_word_of_the_engine_does_not_lengthen_a_run() -> None:
-    """The engine tells of a death only once it is done with the start."""
+    """The engine reports a death only once it is done with the start."""
     rig = Rig(trusted=listed("app")).begin()
     container_id = rig.run("app", "one")
     tracked = rig.enforcer.table.entries[container_id]

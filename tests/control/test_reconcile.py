@@ -13,9 +13,9 @@ from agent.domain.finding import Finding, Kind
 from agent.domain.lockdown_values import Difference, Disturbance, Drift, Refusal
 from agent.domain.verdict import Mode
 from agent.errors import LayerFailed
+from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import LOOK_SECONDS, REVERT_LIMITS, Rig
-from tests.control.yard import listed
 from tests.fakes.firewall import FakeFirewall
 from tests.fakes.layer import FakeLayer
 
@@ -36,7 +36,7 @@ def events(rig: Rig) -> list[str]:
 
 
 def undone(rig: Rig, layer: FakeLayer, state: str = "theirs") -> None:
-    """Somebody changes a file, and the watcher tells."""
+    """Somebody changes a file, and the watcher reports."""
     layer.state = state
     rig.reconciler.check([layer.name])
     rig.drain()

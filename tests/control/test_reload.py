@@ -21,9 +21,9 @@ from agent.domain.base_errors import DockwardenError
 from agent.domain.finding import Kind
 from agent.domain.verdict import EnforcementPoint, Mode
 from agent.errors import ConfigInvalid
+from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import Rig
-from tests.control.yard import listed
 
 OBSERVE = Config()
 ENFORCE = replace(OBSERVE, agent=AgentConfig(mode=Mode.ENFORCE))

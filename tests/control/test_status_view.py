@@ -1,4 +1,4 @@
-"""What the control socket tells, in the shapes that the CLI reads."""
+"""What the control socket reports, in the shapes that the CLI reads."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ from agent.cli.status import _facts as status_facts
 from agent.control.control_api import ControlApi
 from agent.control.status_view import REMEMBERED, Memory
 from agent.domain.base_errors import DockwardenError
+from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import Rig
-from tests.control.yard import listed
 from tests.fakes.findings import a_finding
 
 

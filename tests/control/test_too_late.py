@@ -3,8 +3,8 @@
 import pytest
 
 from agent.domain.verdict import Verdict
+from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
-from tests.control.yard import in_, listed
 from tests.fakes.clock import START
 
 

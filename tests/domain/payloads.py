@@ -17,7 +17,7 @@ from tests.domain.build import DAY, NOW, digest
 
 
 class MemoryBlobs:
-    """Blobs by their SHA-256; `fetched` tells which were asked for."""
+    """Blobs by their SHA-256; `fetched` reports which were asked for."""
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}

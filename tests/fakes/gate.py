@@ -93,7 +93,7 @@ class FakeGate:
             self._sink(GateState(False, reason))
 
     def stand(self) -> None:
-        """It stands (again): first it tells of what it found frozen."""
+        """It stands (again): first it reports what it found frozen."""
         if self.working:
             return
         self.working = True

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.errors import LayerFailed
-from tests.firewall.yard import KNOWN4, UNKNOWN4, Yard
+from tests.firewall.network_namespace import KNOWN4, UNKNOWN4, NetworkNamespace
 
 DISTURBANCES = [
     "flush ruleset",
@@ -22,101 +22,107 @@ STATE = {"allow", "deny", "engine"}
 
 
 @pytest.mark.parametrize("words", DISTURBANCES)
-def test_a_change_by_somebody_else_is_undone_and_its_author_named(yard: Yard, words: str) -> None:
-    link = yard.link(own=False)
-    yard.apply(link)
-    yard.nft(words)
-    assert yard.await_heard("disturbed").split(" ")[1].startswith("nft[")
-    assert yard.connect(UNKNOWN4, engine=True) == ["ConnectionRefusedError"]
-    assert yard.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError", "open"]
-    told = yard.observe(link)
+def test_a_change_by_somebody_else_is_undone_and_its_author_named(
+    netns: NetworkNamespace, words: str
+) -> None:
+    link = netns.link(own=False)
+    netns.apply(link)
+    netns.nft(words)
+    assert netns.await_heard("disturbed").split(" ")[1].startswith("nft[")
+    assert netns.connect(UNKNOWN4, engine=True) == ["ConnectionRefusedError"]
+    assert netns.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError", "open"]
+    told = netns.observe(link)
     assert not [line for line in told if line.startswith(("fault", "unhealed"))]
     assert {line.split(" ")[1] for line in told if line.startswith("is ")} == STATE
 
 
-def test_an_owned_table_is_out_of_others_reach(yard: Yard) -> None:
-    link = yard.link()
-    yard.apply(link)
-    if "owner" not in yard.nft("list", "table", "inet", "dockwarden").splitlines()[1]:
+def test_an_owned_table_is_out_of_others_reach(netns: NetworkNamespace) -> None:
+    link = netns.link()
+    netns.apply(link)
+    if "owner" not in netns.nft("list", "table", "inet", "dockwarden").splitlines()[1]:
         pytest.skip("this kernel has no persistent owned tables (6.9)")
-    before = yard.ruleset()
+    before = netns.ruleset()
     for words in DISTURBANCES:
         if words != "flush ruleset":
             with pytest.raises(AssertionError, match="not permitted"):
-                yard.nft(words)
-    yard.nft("flush ruleset")
-    assert yard.ruleset() == before
-    assert not yard.heard
+                netns.nft(words)
+    netns.nft("flush ruleset")
+    assert netns.ruleset() == before
+    assert not netns.heard
 
 
-def test_others_tables_are_left_alone_and_changes_of_them_are_nobodys_business(yard: Yard) -> None:
-    yard.nft(
+def test_others_tables_are_left_alone_and_changes_of_them_are_nobodys_business(
+    netns: NetworkNamespace,
+) -> None:
+    netns.nft(
         "add table ip nat-like; add chain ip nat-like c { type filter hook output priority 0; }"
     )
-    before = yard.ruleset()
-    link = yard.link()
-    yard.apply(link)
-    yard.nft("add rule ip nat-like c counter")
-    yard.nft("flush chain ip nat-like c")
-    yard.observe(link)
-    assert not yard.heard
+    before = netns.ruleset()
+    link = netns.link()
+    netns.apply(link)
+    netns.nft("add rule ip nat-like c counter")
+    netns.nft("flush chain ip nat-like c")
+    netns.observe(link)
+    assert not netns.heard
     assert link.ask("remove") == ["was 1"]
-    assert yard.ruleset() == before
+    assert netns.ruleset() == before
     assert link.ask("remove") == ["was 0"]
 
 
-def test_without_healing_a_change_is_told_and_left(yard: Yard) -> None:
-    link = yard.link(own=False)
-    yard.apply(link)
+def test_without_healing_a_change_is_told_and_left(netns: NetworkNamespace) -> None:
+    link = netns.link(own=False)
+    netns.apply(link)
     link.ask("heal off")
-    yard.nft("flush ruleset")
-    yard.await_heard("disturbed")
-    assert yard.connect(KNOWN4) == ["open"]
-    assert "fault table inet dockwarden is missing" in yard.observe(link)
+    netns.nft("flush ruleset")
+    netns.await_heard("disturbed")
+    assert netns.connect(KNOWN4) == ["open"]
+    assert "fault table inet dockwarden is missing" in netns.observe(link)
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_the_table_outlives_its_helper_and_the_next_one_adopts_it(yard: Yard, own: bool) -> None:
-    first = yard.link(own=own)
-    yard.apply(first)
+def test_the_table_outlives_its_helper_and_the_next_one_adopts_it(
+    netns: NetworkNamespace, own: bool
+) -> None:
+    first = netns.link(own=own)
+    netns.apply(first)
     first.close()
-    assert yard.connect(KNOWN4, UNKNOWN4, engine=True) == ["ConnectionRefusedError"] * 2
-    second = yard.link(own=own)
-    assert not [line for line in yard.observe(second) if line.startswith("fault")]
-    yard.apply(second, "deny other.test 198.51.100.20")
-    assert yard.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError"] * 2
+    assert netns.connect(KNOWN4, UNKNOWN4, engine=True) == ["ConnectionRefusedError"] * 2
+    second = netns.link(own=own)
+    assert not [line for line in netns.observe(second) if line.startswith("fault")]
+    netns.apply(second, "deny other.test 198.51.100.20")
+    assert netns.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError"] * 2
     assert second.ask("remove") == ["was 1"]
-    assert yard.connect(KNOWN4, UNKNOWN4, engine=True) == ["open"] * 2
+    assert netns.connect(KNOWN4, UNKNOWN4, engine=True) == ["open"] * 2
 
 
-def test_a_second_helper_cannot_take_the_table_from_the_first(yard: Yard) -> None:
-    yard.apply(yard.link())
-    if "owner" not in yard.nft("list", "table", "inet", "dockwarden").splitlines()[1]:
+def test_a_second_helper_cannot_take_the_table_from_the_first(netns: NetworkNamespace) -> None:
+    netns.apply(netns.link())
+    if "owner" not in netns.nft("list", "table", "inet", "dockwarden").splitlines()[1]:
         pytest.skip("this kernel has no persistent owned tables (6.9)")
     with pytest.raises(LayerFailed, match="another running agent"):
-        yard.apply(yard.link())
-    assert yard.connect(KNOWN4) == ["ConnectionRefusedError"]
+        netns.apply(netns.link())
+    assert netns.connect(KNOWN4) == ["ConnectionRefusedError"]
 
 
-def test_a_table_of_another_layout_is_replaced(yard: Yard) -> None:
-    yard.nft("add table inet dockwarden; add set inet dockwarden allow4 { type ipv4_addr; }")
-    yard.nft("add chain inet dockwarden output { type filter hook output priority 7; }")
-    link = yard.link()
-    yard.apply(link)
-    assert not [line for line in yard.observe(link) if line.startswith("fault")]
-    assert yard.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError", "open"]
+def test_a_table_of_another_layout_is_replaced(netns: NetworkNamespace) -> None:
+    netns.nft("add table inet dockwarden; add set inet dockwarden allow4 { type ipv4_addr; }")
+    netns.nft("add chain inet dockwarden output { type filter hook output priority 7; }")
+    link = netns.link()
+    netns.apply(link)
+    assert not [line for line in netns.observe(link) if line.startswith("fault")]
+    assert netns.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError", "open"]
 
 
-def test_large_lists_are_installed_and_mended_whole(yard: Yard) -> None:
+def test_large_lists_are_installed_and_mended_whole(netns: NetworkNamespace) -> None:
     addresses = [f"100.64.{n >> 8}.{n & 255}" for n in range(5000)]
     lines = [
         " ".join(["deny", "many.test", *addresses[at : at + 150]]) for at in range(0, 5000, 150)
     ]
-    link = yard.link(own=False)
-    yard.apply(link, *lines)
-    yard.nft("flush ruleset")
-    yard.await_heard("disturbed")
-    told = yard.observe(link, *lines)
+    link = netns.link(own=False)
+    netns.apply(link, *lines)
+    netns.nft("flush ruleset")
+    netns.await_heard("disturbed")
+    told = netns.observe(link, *lines)
     found = {word for line in told if "many.test" in line for word in line.split(" ")[3:]}
     assert found == set(addresses)
 
@@ -138,10 +144,12 @@ def test_large_lists_are_installed_and_mended_whole(yard: Yard) -> None:
         "nonsense",
     ],
 )
-def test_what_makes_no_sense_is_refused_in_words_and_nothing_changes(yard: Yard, line: str) -> None:
-    link = yard.link()
-    before = yard.ruleset()
+def test_what_makes_no_sense_is_refused_in_words_and_nothing_changes(
+    netns: NetworkNamespace, line: str
+) -> None:
+    link = netns.link()
+    before = netns.ruleset()
     with pytest.raises(LayerFailed):
-        yard.apply(link, line)
-    assert yard.ruleset() == before
-    yard.apply(link)
+        netns.apply(link, line)
+    assert netns.ruleset() == before
+    netns.apply(link)

@@ -12,7 +12,7 @@ import pytest
 from agent.gate.cgroup_tree import Tree
 from agent.gate.inotify import Inotify
 from agent.ports import CgroupCreated, GateDecision, GateState
-from tests.gate.cells import Cells
+from tests.gate.fake_containers import FakeContainers
 from tests.gate.guarded import Guarded
 from tests.patience import until
 
@@ -20,13 +20,13 @@ Guard = Callable[..., Guarded]
 STEP = "rh08j0gzv9vjzrd0w6vcqz2xb"
 
 
-def test_at_any_depth_also_within_another_container(place: Cells, guard: Guard) -> None:
+def test_at_any_depth_also_within_another_container(place: FakeContainers, guard: Guard) -> None:
     guarded = guard()
-    outer = place.cell("a/b/c")
+    outer = place.container("a/b/c")
     guarded.gate.admit(outer.id)
     outer.appear()
     assert not guarded.created(outer.id).held
-    inner = place.cell(f"a/b/c/{outer.cgroup.name}/d")
+    inner = place.container(f"a/b/c/{outer.cgroup.name}/d")
     inner.appear()
     assert guarded.created(inner.id).held
     guarded.gate.rule(inner.id, GateDecision.KILL)
@@ -34,12 +34,14 @@ def test_at_any_depth_also_within_another_container(place: Cells, guard: Guard) 
     assert inner.dead and not inner.ran and not outer.dead
 
 
-def test_other_engines_and_other_cgroups_are_not_touched(place: Cells, guard: Guard) -> None:
+def test_other_engines_and_other_cgroups_are_not_touched(
+    place: FakeContainers, guard: Guard
+) -> None:
     guarded = guard()
-    foreign = place.cell(known=False)
+    foreign = place.container(known=False)
     foreign.appear()
     (place.base / "some.service").mkdir()
-    own = place.cell()
+    own = place.container()
     own.appear()
     guarded.created(own.id)
     until(lambda: foreign.ran, "the other engine's container ran")
@@ -47,44 +49,44 @@ def test_other_engines_and_other_cgroups_are_not_touched(place: Cells, guard: Gu
     assert [m.container_id for m in guarded.messages if isinstance(m, CgroupCreated)] == [own.id]
 
 
-def test_with_unknown_engine_root_the_name_suffices(place: Cells, guard: Guard) -> None:
+def test_with_unknown_engine_root_the_name_suffices(place: FakeContainers, guard: Guard) -> None:
     guarded = guard(engine_root="")
-    cell = place.cell(known=False)
-    cell.appear()
-    assert guarded.created(cell.id).held
+    container = place.container(known=False)
+    container.appear()
+    assert guarded.created(container.id).held
 
 
-def test_what_lives_already_is_told_and_left_alone(place: Cells, guard: Guard) -> None:
-    cell = place.cell("deep/er")
-    cell.appear()
-    until(lambda: cell.ran, "it ran")
+def test_what_lives_already_is_told_and_left_alone(place: FakeContainers, guard: Guard) -> None:
+    container = place.container("deep/er")
+    container.appear()
+    until(lambda: container.ran, "it ran")
     guarded = guard()
     creations = [m for m in guarded.messages if isinstance(m, CgroupCreated)]
-    assert [(b.container_id, b.held, b.created_ns) for b in creations] == [(cell.id, False, 0)]
-    assert guarded.gate.cgroup(cell.id) == str(cell.cgroup)
+    assert [(b.container_id, b.held, b.created_ns) for b in creations] == [(container.id, False, 0)]
+    assert guarded.gate.cgroup(container.id) == str(container.cgroup)
     assert place.frozen() == []
 
 
-def test_outside_of_the_roots_nothing_is_seen(place: Cells, guard: Guard) -> None:
+def test_outside_of_the_roots_nothing_is_seen(place: FakeContainers, guard: Guard) -> None:
     guarded = guard(roots=[f"{place.root}/in", f"/{place.root}/later/still"])
-    outside = [place.cell(), place.cell("inn"), place.cell("later")]
-    inside = [place.cell("in"), place.cell("later/still/deeper")]
-    for cell in outside + inside:
-        cell.appear()
+    outside = [place.container(), place.container("inn"), place.container("later")]
+    inside = [place.container("in"), place.container("later/still/deeper")]
+    for container in outside + inside:
+        container.appear()
     creations = [
         guarded.await_(CgroupCreated, lambda _any: True) for _ in inside
     ]  # in either order
-    assert {created.container_id for created in creations} == {cell.id for cell in inside}
+    assert {created.container_id for created in creations} == {container.id for container in inside}
     assert all(created.held for created in creations)
-    until(lambda: all(cell.ran for cell in outside), "those outside ran")
+    until(lambda: all(container.ran for container in outside), "those outside ran")
 
 
 @pytest.mark.parametrize("policy", ["deny", "report", "allow"])
-def test_build_steps_by_their_own_policy(place: Cells, guard: Guard, policy: str) -> None:
+def test_build_steps_by_their_own_policy(place: FakeContainers, guard: Guard, policy: str) -> None:
     guarded = guard(build_steps=policy)
     steps = place.base / "buildkit"
     (steps / STEP).mkdir(parents=True)
-    last = place.cell()
+    last = place.container()
     last.appear()
     guarded.created(last.id)
     creations = [m for m in guarded.messages if isinstance(m, CgroupCreated) and m.build_step]
@@ -94,25 +96,25 @@ def test_build_steps_by_their_own_policy(place: Cells, guard: Guard, policy: str
     assert (str(steps / STEP) in place.frozen()) == (policy == "deny")
 
 
-def test_renamed_cgroup(place: Cells, guard: Guard) -> None:
+def test_renamed_cgroup(place: FakeContainers, guard: Guard) -> None:
     if place.version == "2":
         pytest.skip("cgroup v2 does not rename")
     guarded = guard()
-    cell = place.cell("slice")
+    container = place.container("slice")
     (place.base / "slice").mkdir()
-    cell.cgroup.with_name("hidden").mkdir()
-    cell.cgroup.with_name("hidden").rename(cell.cgroup)
-    assert guarded.created(cell.id).held
-    cell.join()
-    guarded.gate.rule(cell.id, GateDecision.KILL)
-    guarded.hold_ended(cell.id)
-    assert not cell.ran
+    container.cgroup.with_name("hidden").mkdir()
+    container.cgroup.with_name("hidden").rename(container.cgroup)
+    assert guarded.created(container.id).held
+    container.join()
+    guarded.gate.rule(container.id, GateDecision.KILL)
+    guarded.hold_ended(container.id)
+    assert not container.ran
 
 
-def test_lost_events_are_made_good(place: Cells, guard: Guard) -> None:
+def test_lost_events_are_made_good(place: FakeContainers, guard: Guard) -> None:
     """While the gate sleeps, more happens than the kernel keeps events for."""
     guarded = guard()
-    old, new, deep = place.cell(), place.cell(), place.cell("fresh/tree")
+    old, new, deep = place.container(), place.container(), place.container("fresh/tree")
     guarded.gate.admit(old.id)
     old.appear()
     guarded.created(old.id)
@@ -133,19 +135,19 @@ def test_lost_events_are_made_good(place: Cells, guard: Guard) -> None:
     until(lambda: guarded.gate.cgroup(old.id) is None, "the removed one is forgotten")
 
 
-def test_rulings_outlive_a_storm_of_cgroups(place: Cells, guard: Guard) -> None:
+def test_rulings_outlive_a_storm_of_cgroups(place: FakeContainers, guard: Guard) -> None:
     """Directories that come and go at once neither confuse nor stop the gate."""
     guarded = guard()
-    cell = place.cell("storm")
+    container = place.container("storm")
     (place.base / "storm").mkdir()
     for number in range(2000):
-        passing = cell.cgroup if number % 3 else cell.cgroup.with_name(f"x{number % 5}")
+        passing = container.cgroup if number % 3 else container.cgroup.with_name(f"x{number % 5}")
         passing.mkdir()
         passing.rmdir()
-    cell.appear()
-    guarded.gate.refuse(cell.id)
-    until(lambda: cell.dead, "it died")
-    assert not cell.ran
+    container.appear()
+    guarded.gate.refuse(container.id)
+    until(lambda: container.dead, "it died")
+    assert not container.ran
 
 
 class FewWatches(Inotify):
@@ -181,7 +183,7 @@ def test_too_few_watches(tmp_path: Path) -> None:
     inotify.close()
 
 
-def test_gate_that_cannot_watch_says_why(place: Cells) -> None:
+def test_gate_that_cannot_watch_says_why(place: FakeContainers) -> None:
     guarded = Guarded(place.settings, mount="/nonexistent")
     guarded.gate.start()
     try:

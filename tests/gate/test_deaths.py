@@ -13,7 +13,7 @@ import pytest
 
 from agent.adapters.cgroup_gate.gate_link import GateLink
 from agent.ports import GateDecision, GateState
-from tests.gate.cells import Cell, Cells
+from tests.gate.fake_containers import FakeContainer, FakeContainers
 from tests.gate.guarded import Guarded
 from tests.patience import PATIENCE, until
 
@@ -47,7 +47,7 @@ class Agent:
     thaws and kills some (by the first digit of their names) and forgets to answer the others."""
 
     def __init__(
-        self, place: Cells, hold: float = 30.0, answer: GateDecision = GateDecision.THAW
+        self, place: FakeContainers, hold: float = 30.0, answer: GateDecision = GateDecision.THAW
     ) -> None:
         arguments = [place.mount, place.root, place.version, str(place.engine_root)]
         self.process = subprocess.Popen(
@@ -77,7 +77,7 @@ def gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def agent(place: Cells) -> Iterator[Callable[..., Agent]]:
+def agent(place: FakeContainers) -> Iterator[Callable[..., Agent]]:
     """Makes agents; ends them and their gates."""
     made: list[Agent] = []
 
@@ -93,17 +93,17 @@ def agent(place: Cells) -> Iterator[Callable[..., Agent]]:
         until(lambda each=each: gone(each.gate_pid), "the gate ended")  # type: ignore[misc]
 
 
-def burst(place: Cells, seed: int) -> Iterator[Cell]:
+def burst(place: FakeContainers, seed: int) -> Iterator[FakeContainer]:
     """Some containers, appearing at random moments."""
     moments = random.Random(seed)
     for _ in range(4):
-        cell = place.cell(slow=True)
-        cell.appear()
-        yield cell
+        container = place.container(slow=True)
+        container.appear()
+        yield container
         time.sleep(moments.uniform(0, 0.004))
 
 
-def test_agent_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]) -> None:
+def test_agent_killed_at_random_moments(place: FakeContainers, agent: Callable[..., Agent]) -> None:
     for seed in range(RUNS):
         victim = agent(answer=random.Random(seed).choice([GateDecision.THAW, GateDecision.KILL]))
         for number, _ in enumerate(burst(place, seed)):
@@ -113,7 +113,7 @@ def test_agent_killed_at_random_moments(place: Cells, agent: Callable[..., Agent
         assert place.frozen() == []
 
 
-def test_gate_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]) -> None:
+def test_gate_killed_at_random_moments(place: FakeContainers, agent: Callable[..., Agent]) -> None:
     victim = agent(hold=0.5)
     assert victim.process.stdout is not None
     pid = victim.gate_pid
@@ -129,10 +129,10 @@ def test_gate_killed_at_random_moments(place: Cells, agent: Callable[..., Agent]
     until(lambda: place.frozen() == [], "nothing is frozen")
 
 
-def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -> None:
+def test_both_killed_and_the_next_agent_finds_them(place: FakeContainers, guard: Guard) -> None:
     link = orphaned(place)
-    cell, paused = place.cell(), place.cell()
-    cell.appear()
+    container, paused = place.container(), place.container()
+    container.appear()
     paused.appear()
     until(lambda: len(place.frozen()) == 2, "both are frozen")
     os.kill(link.pid, signal.SIGKILL)
@@ -140,14 +140,14 @@ def test_both_killed_and_the_next_agent_finds_them(place: Cells, guard: Guard) -
     place.engine_knows(paused.id, paused=True)
     guarded = guard()
     messages = {m.container_id: m.held for m in guarded.messages if not isinstance(m, GateState)}  # type: ignore[union-attr]
-    assert messages == {cell.id: True, paused.id: False}
-    guarded.gate.rule(cell.id, GateDecision.THAW)
-    guarded.hold_ended(cell.id)
-    until(lambda: cell.ran, "it ran")
+    assert messages == {container.id: True, paused.id: False}
+    guarded.gate.rule(container.id, GateDecision.THAW)
+    guarded.hold_ended(container.id)
+    until(lambda: container.ran, "it ran")
     assert place.frozen() == [str(paused.cgroup)]
 
 
-def orphaned(place: Cells) -> GateLink:
+def orphaned(place: FakeContainers) -> GateLink:
     """A gate that the test itself is the agent of."""
     link = GateLink(
         [
@@ -166,70 +166,72 @@ def orphaned(place: Cells) -> GateLink:
     return link
 
 
-def test_ruling_given_before_the_agents_death_is_carried_out(place: Cells) -> None:
+def test_ruling_given_before_the_agents_death_is_carried_out(place: FakeContainers) -> None:
     link = orphaned(place)
-    cell = place.cell()
-    cell.appear()
+    container = place.container()
+    container.appear()
     until(lambda: place.frozen() != [], "it is frozen")
     os.kill(link.pid, signal.SIGSTOP)
-    link.say(f"rule {cell.id} kill")
+    link.say(f"rule {container.id} kill")
     link.hang_up()
     os.kill(link.pid, signal.SIGCONT)
     lines = list(link.lines())
     assert link.end() == "ended with code 0"
     assert [line.split()[:3] for line in lines if line.startswith("hold_ended")] == [
-        ["hold_ended", cell.id, "kill"]
+        ["hold_ended", container.id, "kill"]
     ]
-    assert cell.process.wait(PATIENCE) == -signal.SIGKILL
-    assert not cell.ran and place.frozen() == []
+    assert container.process.wait(PATIENCE) == -signal.SIGKILL
+    assert not container.ran and place.frozen() == []
 
 
-def test_ruling_given_before_the_gates_death_is_carried_out(place: Cells, guard: Guard) -> None:
+def test_ruling_given_before_the_gates_death_is_carried_out(
+    place: FakeContainers, guard: Guard
+) -> None:
     guarded = guard()
-    cell = place.cell()
-    cell.appear()
-    guarded.created(cell.id)
+    container = place.container()
+    container.appear()
+    guarded.created(container.id)
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
-    guarded.gate.rule(cell.id, GateDecision.KILL)
+    guarded.gate.rule(container.id, GateDecision.KILL)
     os.kill(guarded.gate.pid, signal.SIGKILL)
-    assert guarded.hold_ended(cell.id).decision is GateDecision.KILL
-    until(lambda: cell.dead, "it died")
-    assert not cell.ran
+    assert guarded.hold_ended(container.id).decision is GateDecision.KILL
+    until(lambda: container.dead, "it died")
+    assert not container.ran
 
 
-def test_stalled_agent(place: Cells, agent: Callable[..., Agent]) -> None:
+def test_stalled_agent(place: FakeContainers, agent: Callable[..., Agent]) -> None:
     stalled = agent(hold=1.0)
     stalled.process.send_signal(signal.SIGSTOP)
-    cell = place.cell()
-    cell.appear()
-    until(lambda: cell.ran, "the gate answered by itself")
+    container = place.container()
+    container.appear()
+    until(lambda: container.ran, "the gate answered by itself")
     assert place.frozen() == []
     assert not gone(stalled.gate_pid)
 
 
 def test_stalled_gate_is_replaced(
-    place: Cells, guard: Guard, monkeypatch: pytest.MonkeyPatch
+    place: FakeContainers, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.adapters.cgroup_gate.gate_link._SILENCE", 1.5)
     guarded = guard()
-    cell = place.cell()
-    cell.appear()
-    guarded.created(cell.id)
+    container = place.container()
+    container.appear()
+    guarded.created(container.id)
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGSTOP)
     assert "SIGKILL" in guarded.await_(GateState, lambda s: not s.working).reason
-    assert guarded.created(cell.id).held
+    assert guarded.created(container.id).held
     guarded.await_(GateState, lambda state: state.working)
-    guarded.gate.rule(cell.id, GateDecision.THAW)
-    until(lambda: cell.ran, "it ran")
+    guarded.gate.rule(container.id, GateDecision.THAW)
+    until(lambda: container.ran, "it ran")
 
 
 def test_gate_that_cannot_start_leaves_nothing_frozen(
-    place: Cells, guard: Guard, monkeypatch: pytest.MonkeyPatch
+    place: FakeContainers, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded = guard()
-    held, refused = place.cell(), place.cell()
+    held, refused = place.container(), place.container()
     held.appear()
     refused.appear()
     guarded.created(refused.id)
@@ -244,22 +246,22 @@ def test_gate_that_cannot_start_leaves_nothing_frozen(
     assert not refused.ran
 
 
-def test_close_settles_what_is_held(place: Cells, guard: Guard) -> None:
+def test_close_settles_what_is_held(place: FakeContainers, guard: Guard) -> None:
     guarded = guard(on_timeout=GateDecision.KILL)
-    cell = place.cell()
-    cell.appear()
-    guarded.created(cell.id)
+    container = place.container()
+    container.appear()
+    guarded.created(container.id)
     guarded.close()
-    hold_ended = guarded.hold_ended(cell.id)
+    hold_ended = guarded.hold_ended(container.id)
     assert hold_ended.decision is GateDecision.KILL and hold_ended.unanswered
-    assert cell.dead and not cell.ran and place.frozen() == []
+    assert container.dead and not container.ran and place.frozen() == []
     assert guarded.gate.pid is None
 
 
-def test_emergency_thaw_by_hand(place: Cells) -> None:
+def test_emergency_thaw_by_hand(place: FakeContainers) -> None:
     link = orphaned(place)
-    cell, paused, foreign = place.cell(), place.cell(), place.cell(known=False)
-    cell.appear()
+    container, paused, foreign = place.container(), place.container(), place.container(known=False)
+    container.appear()
     paused.appear()
     until(lambda: len(place.frozen()) == 2, "both are frozen")
     foreign.appear()
@@ -274,5 +276,5 @@ def test_emergency_thaw_by_hand(place: Cells) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == f"{cell.id} thaw\n"
+    assert done.stdout == f"{container.id} thaw\n"
     assert sorted(place.frozen()) == sorted([str(paused.cgroup), str(foreign.cgroup)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.gate.channel import Channel
 from agent.ports import GateDecision
-from tests.gate.cells import Cells
+from tests.gate.fake_containers import FakeContainers
 from tests.gate.guarded import Guarded
 
 Guard = Callable[..., Guarded]
@@ -24,17 +24,17 @@ def test_small(guard: Guard) -> None:
     assert not [name for name in HEAVY if f"/{name}." in mapped]
 
 
-def test_ends_with_the_agent_and_not_with_the_service(place: Cells, guard: Guard) -> None:
+def test_ends_with_the_agent_and_not_with_the_service(place: FakeContainers, guard: Guard) -> None:
     """A service's stop signals all its processes: the gate goes on until the agent is done."""
     guarded = guard()
     assert guarded.gate.pid is not None
     os.kill(guarded.gate.pid, signal.SIGTERM)
     os.kill(guarded.gate.pid, signal.SIGINT)
-    cell = place.cell()
-    cell.appear()
-    assert guarded.created(cell.id).held
-    guarded.gate.rule(cell.id, GateDecision.KILL)
-    guarded.hold_ended(cell.id)
+    container = place.container()
+    container.appear()
+    assert guarded.created(container.id).held
+    guarded.gate.rule(container.id, GateDecision.KILL)
+    guarded.hold_ended(container.id)
     guarded.close()
     assert guarded.gate.pid is None
 

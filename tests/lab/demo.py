@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fix = error.hint or "run it on a machine of its own, or in a container with --privileged"
         return _complain(error.message, fix)
     except (OSError, subprocess.SubprocessError) as error:
-        return _complain(str(error), "python -m tests.lab list tells whether anything is left")
+        return _complain(str(error), "python -m tests.lab list says whether anything is left")
     except Interrupted as end:
         return 128 + end.number
     except Gone:

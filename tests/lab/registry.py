@@ -32,7 +32,7 @@ http: {{addr: "{address}"}}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Canned:
     """A registry's answer; header names are in lower case."""
 
     status: int
@@ -121,7 +121,7 @@ class Registry:
         path: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> Canned:
         """Send one request from inside the host's network."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.sock = self.host.connect("127.0.0.1", self.port)
@@ -129,7 +129,7 @@ class Registry:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
             lowered = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, lowered, response.read())
+            return Canned(response.status, lowered, response.read())
         finally:
             connection.close()
 
@@ -150,7 +150,7 @@ class Registry:
         kind = {"Content-Type": "application/octet-stream"}
         self._expect(201, self.request("PUT", f"{place.path}?{query}", content, kind))
 
-    def _expect(self, status: int, answer: Answer) -> Answer:
+    def _expect(self, status: int, answer: Canned) -> Canned:
         if answer.status != status:
             words = answer.body[:300].decode(errors="replace")
             raise LabError(f"registry {self.address} answered {answer.status}: {words}")

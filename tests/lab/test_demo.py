@@ -1,4 +1,4 @@
-"""scripts/demo as a first-time user runs it: what it tells has happened, and nothing stays."""
+"""scripts/demo as a first-time user runs it: what it reports has happened, and nothing stays."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def layer_of(host: LabHost, mirror: str = MIRROR, **options: bool) -> EngineConf
 
 
 def mirrors(host: LabHost) -> list[str]:
-    """As its own client tells it."""
+    """As its own client reports it."""
     said = host.docker("info", "--format", "{{json .RegistryConfig.Mirrors}}").stdout
     return json.loads(said) or []
 

@@ -15,14 +15,14 @@ from registrar.registry.manifests import DOCKER_MANIFEST, OCI_INDEX
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.registry import Registry
-from tests.registrar.office import Office
+from tests.registrar.admin_folder import AdminFolder
 
 Maker = Callable[..., BuiltImage]
 WORDS = ("--requester", "ops", "--approver", "ann", "--reason", "runs already", "-y")
 
 
 @pytest.fixture
-def door(host: LabHost, registry: Registry) -> Iterator[str]:
+def registry_address(host: LabHost, registry: Registry) -> Iterator[str]:
     """An address of this process's own that leads to the host's registry."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -59,18 +59,18 @@ def registries(tmp_path: Path) -> Registries:
 
 @pytest.mark.parametrize("media", ["docker", "oci"])
 def test_a_real_registry_gives_every_digest(
-    door: str, push_image: Maker, registries: Registries, media: str
+    registry_address: str, push_image: Maker, registries: Registries, media: str
 ) -> None:
     built = push_image(media=media)
-    image = resolve(built.reference(door), registries)
+    image = resolve(built.reference(registry_address), registries)
     assert {str(one) for one in image.digests} == built.digests | set(built.chain_ids.values())
 
 
 def test_a_real_registry_takes_copies_byte_for_byte(
-    door: str, push_image: Maker, registries: Registries
+    registry_address: str, push_image: Maker, registries: Registries
 ) -> None:
     built = push_image()
-    client, target = registries.client(door), f"copy/{built.repository}"
+    client, target = registries.client(registry_address), f"copy/{built.repository}"
     one = built.images[0]
     assert client.head(target, built.tag) is None
     for layer in one.layers:
@@ -88,22 +88,22 @@ def test_a_real_registry_takes_copies_byte_for_byte(
 
 
 def test_what_runs_on_an_engine_is_seeded_approved_and_judged_as_there(
-    host: LabHost, door: str, registry: Registry, push_image: Maker, tmp_path: Path
+    host: LabHost, registry_address: str, registry: Registry, push_image: Maker, tmp_path: Path
 ) -> None:
     built = push_image()
     host.docker("run", "-d", built.reference(registry.address), "sleep", "600")
-    office, proposal = Office(tmp_path), tmp_path / "seed.json"
-    office.fine("seed", "--from-docker", host.docker_socket, "--to", proposal)
+    admin, proposal = AdminFolder(tmp_path), tmp_path / "seed.json"
+    admin.fine("seed", "--from-docker", host.docker_socket, "--to", proposal)
     document = json.loads(proposal.read_text())
     entries = [one for one in document["images"] if built.top_digest in one["reference"]]
     assert [one["containers"] for one in entries] == [1]
     # The engine's registry is on the host's own loopback; this process reaches it by the door.
-    entries[0]["reference"] = entries[0]["reference"].replace(registry.address, door)
+    entries[0]["reference"] = entries[0]["reference"].replace(registry.address, registry_address)
     document |= {"images": entries, "reviewed_by": "ann"}
     proposal.write_text(json.dumps(document))
-    office.fine("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
+    admin.fine("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
     running = host.docker("ps", "-q", "--no-trunc").stdout.split()
     (image_id,) = {str(host.inspect(one)["Image"]) for one in running}
-    assert office.verdict(image_id, "acme.pay") == "approved"
-    office.fine("image", "revoke", built.top_digest, "--reason", "CVE-1", "-y")
-    assert office.verdict(image_id, "acme.pay") == "revoked"
+    assert admin.verdict(image_id, "acme.pay") == "approved"
+    admin.fine("image", "revoke", built.top_digest, "--reason", "CVE-1", "-y")
+    assert admin.verdict(image_id, "acme.pay") == "revoked"

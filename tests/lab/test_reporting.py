@@ -17,12 +17,12 @@ from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.trials import Trials
 from tests.patience import PATIENCE
-from tests.uplink.station import ROOT, Station
+from tests.uplink.collector_process import ROOT, CollectorProcess
 
 PASSWORD = "correct horse battery staple"
 
 
-class LabStation(Station):
+class LabCollector(CollectorProcess):
     """A collector in the host's own network namespace, reached from there only."""
 
     def __init__(self, folder: Path, host: LabHost) -> None:
@@ -56,21 +56,21 @@ class LabStation(Station):
 
 
 @contextmanager
-def collector(host: LabHost, folder: Path) -> Iterator[LabStation]:
+def collector(host: LabHost, folder: Path) -> Iterator[LabCollector]:
     """Running in the host's namespace, with an administrator."""
     folder.mkdir(parents=True, exist_ok=True)
-    station = LabStation(folder, host)
-    process = station.serve()
+    collector_process = LabCollector(folder, host)
+    process = collector_process.serve()
     try:
         subprocess.run(
             [sys.executable, "-m", "collector", "admin", "set-password", "--stdin"],
-            env=station.environment(),
+            env=collector_process.environment(),
             input=PASSWORD + "\n",
             text=True,
             check=True,
             capture_output=True,
         )
-        yield station
+        yield collector_process
     finally:
         process.kill()
         process.wait()
@@ -82,49 +82,57 @@ def test_a_violation_appears_on_the_page(
     bad: BuiltImage,
     tmp_path: Path,
 ) -> None:
-    with collector(host, host.work / f"collector-{tmp_path.name}") as station:
-        settings = {"url": station.url, "enrolment_secret": station.secret()}
+    with collector(host, host.work / f"collector-{tmp_path.name}") as collector_process:
+        settings = {"url": collector_process.url, "enrolment_secret": collector_process.secret()}
         agent = make_agent(collector=settings)
-        agent.until(lambda: _kinds(station) >= {"notice"}, "the agent's first report")
-        agent.until(lambda: bool(_states(station)), "the heartbeat")
-        assert _states(station) == [("enforce",)]
+        agent.until(lambda: _kinds(collector_process) >= {"notice"}, "the agent's first report")
+        agent.until(lambda: bool(_states(collector_process)), "the heartbeat")
+        assert _states(collector_process) == [("enforce",)]
         trials = Trials(host, agent, tmp_path)
-        with browser(host, station, bad.repository) as page:
+        with browser(host, collector_process, bad.repository) as page:
             assert page.readline() == b"open\n"
             killed = trials.never_ran(trials.run(bad))
             seen = float(page.readline())
             text = page.read().decode()
-        agent.until(lambda: killed["id"] in _received(station), "the violation")
+        agent.until(lambda: killed["id"] in _received(collector_process), "the violation")
         at = datetime.fromisoformat(killed["at"]).timestamp()
-        committed = _received(station)[killed["id"]] - at
+        committed = _received(collector_process)[killed["id"]] - at
         print(f"after the decision: {committed:.3f} s committed, {seen - at:.3f} s on the page")
         assert host.name in text and bad.repository in text
         assert agent.status()["uplink"]["error"] == ""
 
 
-def _kinds(station: Station) -> set[object]:
-    return {row[0] for row in station.rows("SELECT kind FROM events")}
+def _kinds(collector_process: CollectorProcess) -> set[object]:
+    return {row[0] for row in collector_process.rows("SELECT kind FROM events")}
 
 
-def _received(station: Station) -> dict[str, float]:
+def _received(collector_process: CollectorProcess) -> dict[str, float]:
     """When each record came, in seconds since 1970 by this machine's clock."""
-    rows = station.rows("SELECT event_id, received_at FROM events")
+    rows = collector_process.rows("SELECT event_id, received_at FROM events")
     return {str(id_): float(str(at)) / 1e6 for id_, at in rows}
 
 
-def _states(station: Station) -> list[tuple[object, ...]]:
-    return station.rows("SELECT mode FROM hosts WHERE mode != ''")
+def _states(collector_process: CollectorProcess) -> list[tuple[object, ...]]:
+    return collector_process.rows("SELECT mode FROM hosts WHERE mode != ''")
 
 
 @contextmanager
-def browser(host: LabHost, station: Station, word: str) -> Iterator[IO[bytes]]:
+def browser(host: LabHost, collector_process: CollectorProcess, word: str) -> Iterator[IO[bytes]]:
     """Somebody who looks at the page, in the host's namespace; see tests/lab/page.py."""
-    place = Path(os.environ.get("DOCKWARDEN_SCREENSHOTS", station.folder))
+    place = Path(os.environ.get("DOCKWARDEN_SCREENSHOTS", collector_process.folder))
     place.mkdir(parents=True, exist_ok=True)
     picture = place / "a-kill-on-the-page.png"
     process = host.popen(
-        [sys.executable, "-m", "tests.lab.page", station.url, PASSWORD, str(picture), word],
-        environment={"PYTHONPATH": str(ROOT), "HOME": str(station.folder)},
+        [
+            sys.executable,
+            "-m",
+            "tests.lab.page",
+            collector_process.url,
+            PASSWORD,
+            str(picture),
+            word,
+        ],
+        environment={"PYTHONPATH": str(ROOT), "HOME": str(collector_process.folder)},
         stdout=subprocess.PIPE,
     )
     try:

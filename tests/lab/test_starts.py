@@ -1,6 +1,6 @@
 """Every way of starting a container: what is not approved never runs, what is approved is let be.
 
-The agent enforces on a real engine; the probe tells whether user code ran.
+The agent enforces on a real engine; the probe says whether user code ran.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Containers that a test starts on a guarded host: whether their own code ran, and what was said.
 
-The probe tells the truth about whether user code ran; the agent's findings are held against it.
+The probe reports the truth about whether user code ran; the agent's findings are held against it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Trials:
     # What came of them.
 
     def refused(self, trial: Trial, verdict: str = "unlisted") -> dict[str, Any]:
-        """It was ended or refused, is reported once, and the report tells the truth."""
+        """It was ended or refused, is reported once, and the report reports the truth."""
         finding = self.agent.finding(trial.name)
         assert finding["event"] in ENDED, finding["summary"]
         assert finding["decision"]["verdict"] == verdict

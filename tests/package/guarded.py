@@ -55,7 +55,7 @@ class GuardedMachine(BootedMachine):
             self.path(f"/srv/{name}").unlink()
 
     def start(self, image: BuiltImage, *options: str, once: bool = False) -> Probe:
-        """`docker run -d`; the probe tells whether the image's own code ran."""
+        """`docker run -d`; the probe says whether the image's own code ran."""
         probe = Probe(self.path(f"/srv/probes/p{next(_numbers)}"))
         # Without a network: not what is tested, and half of what a start costs.
         options = ("--network", "none", "-v", "/srv/probes:/probes", *options)

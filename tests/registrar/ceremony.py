@@ -14,7 +14,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 from agent.domain.digest import Digest
 from agent.domain.payload import Platform, SignedApproval
 from registrar import registrar_clock
-from registrar.cli.main import cli
+from registrar.cli.registrar_main import cli
 from registrar.workspace import Workspace
 
 PASSPHRASE = "correct horse battery"

@@ -1,4 +1,4 @@
-"""A small registry on this machine's loopback that answers as a test tells it to: it may ask for
+"""A small registry on this machine's loopback that answers as a test reports it to: it may ask for
 credentials, stall, lie, be too busy. Its images are made by hand; no engine is needed."""
 
 import base64

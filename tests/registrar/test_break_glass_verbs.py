@@ -11,35 +11,35 @@ from securesystemslib.exceptions import VerificationError
 from agent.domain.break_glass_token import PAYLOAD_TYPE, check_token, token_of
 from registrar.registrar_clock import now
 from registrar.repository.key_folder import tuf_key
-from tests.registrar.office import PASSPHRASE, Office, Ran
+from tests.registrar.admin_folder import PASSPHRASE, AdminFolder, Ran
 
 HOST, NONCE = "a" * 32, "b" * 32
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def admin(tmp_path: Path) -> AdminFolder:
+    return AdminFolder(tmp_path)
 
 
-def allow(office: Office, key: str = "ann") -> None:
+def allow(admin: AdminFolder, key: str = "ann") -> None:
     words = ("--break-glass-key", key, "--reason", "on call", "-y")
-    office.fine("policy", "set", "--scope", "acme", *words)
+    admin.fine("policy", "set", "--scope", "acme", *words)
 
 
-def issue(office: Office, *more: object, key: str = "ann", nonce: str = NONCE) -> Ran:
-    secret = office.path.parent / "passphrase"
+def issue(admin: AdminFolder, *more: object, key: str = "ann", nonce: str = NONCE) -> Ran:
+    secret = admin.path.parent / "passphrase"
     secret.write_text(f"{PASSPHRASE}\n")
     words = ("--host", HOST, "--nonce", nonce, "--key", key, "--reason", "INC-42")
-    keys = ("--keys", office.keys, "--passphrase-file", secret)
-    return office.run("break-glass", "issue", *words, *keys, *more)
+    keys = ("--keys", admin.keys, "--passphrase-file", secret)
+    return admin.run("break-glass", "issue", *words, *keys, *more)
 
 
-def test_a_token_is_for_this_host_and_signed_by_a_key_of_the_policy(office: Office) -> None:
-    allow(office)
-    word = issue(office, "--hours", "2").out.strip()
+def test_a_token_is_for_this_host_and_signed_by_a_key_of_the_policy(admin: AdminFolder) -> None:
+    allow(admin)
+    word = issue(admin, "--hours", "2").out.strip()
     document = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
     envelope = Envelope.from_dict(document)
-    keys = office.workspace.keys()
+    keys = admin.workspace.keys()
     envelope.verify([tuf_key(keys["ann"])], 1)
     with pytest.raises(VerificationError):
         envelope.verify([tuf_key(keys["bob"])], 1)
@@ -50,9 +50,11 @@ def test_a_token_is_for_this_host_and_signed_by_a_key_of_the_policy(office: Offi
     assert (token.expires_at - token.issued_at).total_seconds() == 7200
 
 
-def test_a_token_goes_to_a_file_that_only_its_owner_reads(office: Office, tmp_path: Path) -> None:
-    allow(office)
-    ran = issue(office, "--to", tmp_path / "token", "--issued-by", "Ann, on call")
+def test_a_token_goes_to_a_file_that_only_its_owner_reads(
+    admin: AdminFolder, tmp_path: Path
+) -> None:
+    allow(admin)
+    ran = issue(admin, "--to", tmp_path / "token", "--issued-by", "Ann, on call")
     assert (ran.code, ran.out) == (0, "")
     payload = base64.b64decode(json.loads((tmp_path / "token").read_text())["payload"])
     assert token_of(payload).issued_by == "Ann, on call"
@@ -69,31 +71,31 @@ def test_a_token_goes_to_a_file_that_only_its_owner_reads(office: Office, tmp_pa
     ],
 )
 def test_a_token_that_no_host_would_take_is_not_made(
-    office: Office, options: tuple[str, ...], word: str
+    admin: AdminFolder, options: tuple[str, ...], word: str
 ) -> None:
-    allow(office)
-    ran = issue(office, *options)
+    allow(admin)
+    ran = issue(admin, *options)
     assert (ran.code, ran.out) == (1, "")
     assert word in ran.err
 
 
-def test_a_wrong_nonce_is_told_of(office: Office) -> None:
-    allow(office)
-    ran = issue(office, nonce="short")
+def test_a_wrong_nonce_is_told_of(admin: AdminFolder) -> None:
+    allow(admin)
+    ran = issue(admin, nonce="short")
     assert "nonce is not 32 lower-case hexadecimal digits" in ran.err
 
 
-def test_only_keys_of_the_policy_issue(office: Office) -> None:
-    allow(office, "bob")
-    ran = issue(office)
+def test_only_keys_of_the_policy_issue(admin: AdminFolder) -> None:
+    allow(admin, "bob")
+    ran = issue(admin)
     assert (ran.code, ran.out) == (1, "")
     assert "policy set --scope acme --break-glass-key ann" in ran.err
-    assert "enrolled are ann, bob" in issue(office, key="eve").err
+    assert "enrolled are ann, bob" in issue(admin, key="eve").err
 
 
-def test_a_wrong_passphrase_makes_no_token(office: Office, tmp_path: Path) -> None:
-    allow(office)
+def test_a_wrong_passphrase_makes_no_token(admin: AdminFolder, tmp_path: Path) -> None:
+    allow(admin)
     (tmp_path / "wrong").write_text("not that")
-    ran = issue(office, "--passphrase-file", tmp_path / "wrong")
+    ran = issue(admin, "--passphrase-file", tmp_path / "wrong")
     assert (ran.code, ran.out) == (1, "")
     assert "wrong passphrase" in ran.err

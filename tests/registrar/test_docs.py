@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from registrar.cli.main import cli
+from registrar.cli.registrar_main import cli
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "registry.md"
@@ -24,7 +24,9 @@ def test_the_guides_commands_run(tmp_path: Path) -> None:
     assert all(line.split()[0] in ("dockwarden-registrar", "export", "unset") for line in commands)
     tool = tmp_path / "bin" / "dockwarden-registrar"
     tool.parent.mkdir()
-    program = f"exec {sys.executable} -c 'from registrar.cli.main import main; main()' \"$@\""
+    program = (
+        f"exec {sys.executable} -c 'from registrar.cli.registrar_main import main; main()' \"$@\""
+    )
     tool.write_text(f"#!/bin/sh\nprintf 'y\\ny\\n' | {program}\n".replace("exec ", ""))
     tool.chmod(0o755)
     script = "\n".join(f"{line} || [ $? = {FOUND} ] || exit 1" for line in commands)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from registrar.images.archive import ArchiveInvalid, export_tree, import_tree
-from tests.registrar.office import Office
+from tests.registrar.admin_folder import AdminFolder
 from tests.registrar.registry_server import Stored, make_image, serving
 
 
@@ -131,16 +131,16 @@ def test_an_archive_that_is_cut_off_is_refused(tmp_path: Path, size: int) -> Non
 
 
 def test_the_verbs(tmp_path: Path, stored: Stored) -> None:
-    office = Office(tmp_path)
-    nothing = office.run("export", tmp_path / "x.tar")
+    admin = AdminFolder(tmp_path)
+    nothing = admin.run("export", tmp_path / "x.tar")
     assert "nothing is published there" in nothing.err
     assert not (tmp_path / "x.tar").exists()
-    tree(office.workspace.repository)
-    assert "6 files" not in office.fine("export", tmp_path / "x.tar")
-    out = office.fine("import", tmp_path / "x.tar", "--to", tmp_path / "served")
+    tree(admin.workspace.repository)
+    assert "6 files" not in admin.fine("export", tmp_path / "x.tar")
+    out = admin.fine("import", tmp_path / "x.tar", "--to", tmp_path / "served")
     assert "5 new files" in out
-    assert "exists already" in office.run("export", tmp_path / "x.tar").err
+    assert "exists already" in admin.run("export", tmp_path / "x.tar").err
     web = stored.push(make_image())
-    office.approve(stored.reference(web))
-    said = json.loads(office.fine("export", "--scope", "acme.pay"))
+    admin.approve(stored.reference(web))
+    said = json.loads(admin.fine("export", "--scope", "acme.pay"))
     assert (said["scope"], said["approvals"][0]["id"]) == ("acme.pay", web.top_digest)

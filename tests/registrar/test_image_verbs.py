@@ -10,7 +10,7 @@ import pytest
 from agent.domain.digest import Digest
 from registrar.registrar_clock import now
 from tests.lab.built import BuiltImage
-from tests.registrar.office import Office
+from tests.registrar.admin_folder import AdminFolder
 from tests.registrar.registry_server import Stored, make_image, serving
 
 
@@ -21,8 +21,8 @@ def stored() -> Iterator[Stored]:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def admin(tmp_path: Path) -> AdminFolder:
+    return AdminFolder(tmp_path)
 
 
 @pytest.fixture
@@ -30,65 +30,65 @@ def web(stored: Stored) -> BuiltImage:
     return stored.push(make_image())
 
 
-def digests(office: Office, scope: str = "acme.pay") -> set[str]:
+def digests(admin: AdminFolder, scope: str = "acme.pay") -> set[str]:
     found: set[str] = set()
-    for one in office.workspace.draft(scope).approvals.values():
+    for one in admin.workspace.draft(scope).approvals.values():
         found |= {str(digest) for digest in one.plain.digests | one.plain.chain_ids}
     return found
 
 
 def test_an_approval_holds_every_digest_and_who_asked(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    out = office.approve(stored.reference(web))
-    assert digests(office) == web.digests | set(web.chain_ids.values())
-    assert all(text in out for text in digests(office))
-    (one,) = office.workspace.draft("acme.pay").approvals.values()
+    out = admin.approve(stored.reference(web))
+    assert digests(admin) == web.digests | set(web.chain_ids.values())
+    assert all(text in out for text in digests(admin))
+    (one,) = admin.workspace.draft("acme.pay").approvals.values()
     assert (one.requester, one.approvers, one.reason) == ("dev", ("ann",), "release")
     assert one.expires_at - one.approved_at == timedelta(days=90)
     assert one.tags == ("1",)
     for text in (stored.reference(web), web.index_digest or "", *web.config_digests.values()):
-        assert office.verdict(text) == "approved"
-        assert office.verdict(text, "acme.pay.web") == "approved"
-        assert office.verdict(text, "acme") == "unlisted"
+        assert admin.verdict(text) == "approved"
+        assert admin.verdict(text, "acme.pay.web") == "approved"
+        assert admin.verdict(text, "acme") == "unlisted"
 
 
-def test_who_asks_does_not_approve(office: Office, stored: Stored, web: BuiltImage) -> None:
-    before = office.files()
+def test_who_asks_does_not_approve(admin: AdminFolder, stored: Stored, web: BuiltImage) -> None:
+    before = admin.files()
     words = ("--scope", "acme", "--reason", "x", "--approver", "ann", "-y")
     command = ("image", "approve", stored.reference(web), *words, "--requester")
-    ran = office.run(*command, " Ann")
-    assert (ran.code, office.files()) == (1, before)
+    ran = admin.run(*command, " Ann")
+    assert (ran.code, admin.files()) == (1, before)
     assert "ann asked for the image and cannot approve it in acme" in ran.err
     assert "policy set --scope acme --one-person" in ran.err
-    office.fine("policy", "set", "--scope", "acme", "--one-person", "--reason", "small", "-y")
-    office.fine(*command, "ann")
-    assert office.verdict(stored.reference(web), "acme") == "approved"
+    admin.fine("policy", "set", "--scope", "acme", "--one-person", "--reason", "small", "-y")
+    admin.fine(*command, "ann")
+    assert admin.verdict(stored.reference(web), "acme") == "approved"
 
 
 @pytest.mark.parametrize(
     ("approver", "word"), [("eve", "'eve' signs not for acme"), (None, "missing")]
 )
 def test_only_who_signs_for_a_scope_approves_there(
-    office: Office, stored: Stored, web: BuiltImage, approver: str | None, word: str
+    admin: AdminFolder, stored: Stored, web: BuiltImage, approver: str | None, word: str
 ) -> None:
     named = ("--approver", approver) if approver else ()
     words = ("--scope", "acme", "--reason", "x", "--requester", "dev", "-y", *named)
-    ran = office.run("image", "approve", stored.reference(web), *words)
+    ran = admin.run("image", "approve", stored.reference(web), *words)
     assert ran.code == 1
     assert word in ran.err
     assert "ann, bob" in ran.err
 
 
 def test_a_breach_is_shown_with_its_fix_and_changes_nothing(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     demands = ("--repository", "registry.acme.example/**", "--scanner", "trivy")
-    office.fine("policy", "set", "--scope", "acme", *demands, "--reason", "rules", "-y")
-    before = office.files()
+    admin.fine("policy", "set", "--scope", "acme", *demands, "--reason", "rules", "-y")
+    before = admin.files()
     words = ("--requester", "dev", "--approver", "ann", "--reason", "x", "-y")
-    ran = office.run("image", "approve", stored.reference(web), "--scope", "acme.pay", *words)
-    assert (ran.code, office.files()) == (1, before)
+    ran = admin.run("image", "approve", stored.reference(web), "--scope", "acme.pay", *words)
+    assert (ran.code, admin.files()) == (1, before)
     assert "REFUSED    acme:" in ran.out
     assert "fits none of the permitted repositories registry.acme.example/**" in ran.out
     assert "fix        copy the image to one of registry.acme.example/**" in ran.out
@@ -96,91 +96,91 @@ def test_a_breach_is_shown_with_its_fix_and_changes_nothing(
 
 
 def test_the_longest_lifetime_is_kept_by_default_and_told_when_exceeded(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.fine(
+    admin.fine(
         "policy", "set", "--scope", "acme", "--longest-lifetime", "30d", "--reason", "x", "-y"
     )
-    office.approve(stored.reference(web))
-    (one,) = office.workspace.draft("acme.pay").approvals.values()
+    admin.approve(stored.reference(web))
+    (one,) = admin.workspace.draft("acme.pay").approvals.values()
     assert one.expires_at - one.approved_at == timedelta(days=30)
     words = ("--requester", "dev", "--approver", "ann", "--reason", "x", "-y", "--expires", "31d")
-    ran = office.run("image", "approve", stored.reference(web), "--scope", "acme.pay", *words)
+    ran = admin.run("image", "approve", stored.reference(web), "--scope", "acme.pay", *words)
     assert ran.code == 1
     assert "fix        --expires 30d" in ran.out
 
 
 def test_a_waiver_for_the_constraint_lets_the_approval_through(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     reference = stored.reference(web)
-    office.fine("policy", "set", "--scope", "acme", "--scanner", "trivy", "--reason", "x", "-y")
+    admin.fine("policy", "set", "--scope", "acme", "--scanner", "trivy", "--reason", "x", "-y")
     words = ("--until", "14d", "--reason", "no database", "--owner", "sec", "-y")
-    office.fine("waiver", "grant", reference, "--scope", "acme", "--lifts", "constraint", *words)
-    office.approve(reference)
-    assert office.verdict(reference) == "waived"
-    assert office.verdict(reference, "acme.pay", "--at", "15d") == "unlisted"
-    office.fine("waiver", "withdraw", reference, "--scope", "acme", "--reason", "x", "-y")
-    assert office.verdict(reference) == "unlisted"
+    admin.fine("waiver", "grant", reference, "--scope", "acme", "--lifts", "constraint", *words)
+    admin.approve(reference)
+    assert admin.verdict(reference) == "waived"
+    assert admin.verdict(reference, "acme.pay", "--at", "15d") == "unlisted"
+    admin.fine("waiver", "withdraw", reference, "--scope", "acme", "--reason", "x", "-y")
+    assert admin.verdict(reference) == "unlisted"
 
 
 def test_one_failure_among_many_changes_nothing_unless_told_to(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    before = office.files()
+    before = admin.files()
     both = (stored.reference(web), f"{stored.address}/team/none:1")
     words = ("--requester", "dev", "--approver", "ann", "--reason", "x", "-y")
     command = ("image", "approve", *both, "--scope", "acme", *words)
-    ran = office.run(*command)
-    assert (ran.code, office.files()) == (1, before)
+    ran = admin.run(*command)
+    assert (ran.code, admin.files()) == (1, before)
     assert "team/none:1" in ran.err
-    office.fine(*command, "--skip-failed")
-    assert digests(office, "acme") >= web.digests
+    admin.fine(*command, "--skip-failed")
+    assert digests(admin, "acme") >= web.digests
 
 
 def test_nothing_is_written_in_a_dry_run_or_without_a_yes(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    before = office.files()
+    before = admin.files()
     words = ("--scope", "acme", "--requester", "dev", "--approver", "ann", "--reason", "x")
-    assert office.run("image", "approve", stored.reference(web), *words, "--dry-run").code == 0
-    assert office.run("image", "approve", stored.reference(web), *words, given="n\n").code == 1
-    assert office.files() == before
+    assert admin.run("image", "approve", stored.reference(web), *words, "--dry-run").code == 0
+    assert admin.run("image", "approve", stored.reference(web), *words, given="n\n").code == 1
+    assert admin.files() == before
 
 
 def test_a_revocation_denies_all_digests_and_the_approval_stays(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web))
-    held = digests(office)
-    office.fine("image", "revoke", stored.reference(web), "--reason", "CVE-1", "--by", "bob", "-y")
-    draft = office.workspace.draft("acme.pay")
+    admin.approve(stored.reference(web))
+    held = digests(admin)
+    admin.fine("image", "revoke", stored.reference(web), "--reason", "CVE-1", "--by", "bob", "-y")
+    draft = admin.workspace.draft("acme.pay")
     (deny,) = draft.denies
     assert {str(digest) for digest in deny.digests} == held
     assert (deny.revoked, deny.reason, deny.by) == (True, "CVE-1", "bob")
-    assert digests(office) == held
-    assert office.verdict(stored.reference(web)) == "revoked"
-    assert office.json("image", "list")[0]["verdict"] == "revoked"
-    again = office.run("image", "revoke", web.top_digest, "--reason", "CVE-1", "-y")
+    assert digests(admin) == held
+    assert admin.verdict(stored.reference(web)) == "revoked"
+    assert admin.json("image", "list")[0]["verdict"] == "revoked"
+    again = admin.run("image", "revoke", web.top_digest, "--reason", "CVE-1", "-y")
     assert again.code == 1
     assert "has revoked it already" in again.err
 
 
 def test_an_upper_level_revokes_what_a_lower_approved(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web), scope="acme.pay.web")
+    admin.approve(stored.reference(web), scope="acme.pay.web")
     beginning = Digest.parse(web.top_digest).short
-    office.fine("image", "revoke", beginning, "--scope", "acme", "--reason", "x", "-y")
-    assert office.workspace.draft("acme.pay.web").denies == ()
-    assert office.verdict(stored.reference(web), "acme.pay.web") == "revoked"
+    admin.fine("image", "revoke", beginning, "--scope", "acme", "--reason", "x", "-y")
+    assert admin.workspace.draft("acme.pay.web").denies == ()
+    assert admin.verdict(stored.reference(web), "acme.pay.web") == "revoked"
 
 
 def test_a_revoked_image_is_not_approved_again_without_a_word(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web))
-    office.fine("image", "revoke", web.top_digest, "--reason", "CVE-1", "-y")
+    admin.approve(stored.reference(web))
+    admin.fine("image", "revoke", web.top_digest, "--reason", "CVE-1", "-y")
     words = (
         "--requester",
         "dev",
@@ -193,77 +193,77 @@ def test_a_revoked_image_is_not_approved_again_without_a_word(
         "acme.pay",
     )
     for command in (("approve", stored.reference(web)), ("renew", web.top_digest)):
-        ran = office.run("image", *command, *words)
+        ran = admin.run("image", *command, *words)
         assert ran.code == 1
         assert "acme.pay revoked it: CVE-1" in ran.out + ran.err
 
 
 def test_a_renewal_lasts_from_now_and_needs_no_registry(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web), "--expires", "2d", "--scanner", "trivy")
+    admin.approve(stored.reference(web), "--expires", "2d", "--scanner", "trivy")
     asked = len(stored.requests)
-    assert "Nothing is approved" not in office.fine("image", "list", "--expiring", "3d")
+    assert "Nothing is approved" not in admin.fine("image", "list", "--expiring", "3d")
     words = ("--expires", "60d", "--approver", "bob", "--reason", "still clean", "-y")
-    office.fine("image", "renew", web.top_digest, "--scope", "acme.pay", *words)
-    (one,) = office.workspace.draft("acme.pay").approvals.values()
+    admin.fine("image", "renew", web.top_digest, "--scope", "acme.pay", *words)
+    (one,) = admin.workspace.draft("acme.pay").approvals.values()
     assert timedelta(days=59) < one.expires_at - now() <= timedelta(days=60)
     assert (one.approvers, one.requester) == (("bob",), "dev")
     assert one.scanners == {"trivy"}
     assert len(stored.requests) == asked
-    assert office.json("image", "list", "--expiring", "3d") == []
+    assert admin.json("image", "list", "--expiring", "3d") == []
 
 
 def test_show_and_list_tell_the_verdict_and_all_digests(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web), "--licence", "MIT")
-    shown = office.fine("image", "show", stored.reference(web))
-    assert all(text in shown for text in digests(office))
+    admin.approve(stored.reference(web), "--licence", "MIT")
+    shown = admin.fine("image", "show", stored.reference(web))
+    assert all(text in shown for text in digests(admin))
     assert "licences   MIT" in shown
     assert "verdict    approved: acme.pay approves this image as" in shown
-    (row,) = office.json("image", "list", "--scope", "acme")
+    (row,) = admin.json("image", "list", "--scope", "acme")
     assert (row["scope"], row["id"]) == ("acme.pay", web.top_digest)
-    ran = office.run("image", "show", "nginx:9")
+    ran = admin.run("image", "show", "nginx:9")
     assert ran.code == 1
     assert "image list" in ran.err
 
 
-def test_two_approvals_of_one_name_are_told_apart(office: Office, stored: Stored) -> None:
+def test_two_approvals_of_one_name_are_told_apart(admin: AdminFolder, stored: Stored) -> None:
     first = stored.push(make_image())
-    office.approve(stored.reference(first))
+    admin.approve(stored.reference(first))
     stored.push(make_image(tag="new"), tag="1")
-    office.approve(stored.reference(first))
-    ran = office.run("image", "revoke", stored.reference(first), "--reason", "x", "-y")
+    admin.approve(stored.reference(first))
+    ran = admin.run("image", "revoke", stored.reference(first), "--reason", "x", "-y")
     assert ran.code == 1
     assert "means 2 approvals" in ran.err
     assert first.top_digest in ran.err
 
 
 def test_simulate_names_level_rule_and_approvers(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
-    office.approve(stored.reference(web))
-    out = office.fine("simulate", stored.reference(web), "--scope", "acme.pay.web")
+    admin.approve(stored.reference(web))
+    out = admin.fine("simulate", stored.reference(web), "--scope", "acme.pay.web")
     assert "verdict   approved  (linux/amd64 classic, linux/amd64 containerd" in out
     assert "level     acme.pay" in out
     assert "rule      an approval that has not ended" in out
     assert "approved  by ann" in out
     assert "signed" not in out  # a draft bears nobody's signature
-    assert office.verdict(stored.reference(web), "acme.pay", "--at", "91d") == "expired"
-    assert office.run("simulate", web.top_digest, "--scope", "acme.nobody").code == 1
+    assert admin.verdict(stored.reference(web), "acme.pay", "--at", "91d") == "expired"
+    assert admin.run("simulate", web.top_digest, "--scope", "acme.nobody").code == 1
 
 
 def test_simulate_judges_the_platform_that_was_asked_for(
-    office: Office, stored: Stored, web: BuiltImage
+    admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     words = ("simulate", stored.reference(web), "--scope", "acme", "--platform")
-    ran = office.run(*words, "linux/arm64", "--output", "json")
+    ran = admin.run(*words, "linux/arm64", "--output", "json")
     answers = json.loads(ran.out)
     assert {one["platform"] for one in answers} == {"linux/arm64"}
     assert {one["store"]: one["image_id"] for one in answers} == {
         "classic": web.config_digests["linux/arm64"],
         "containerd": web.top_digest,
     }
-    wrong = office.run(*words, "plan9/mips")
+    wrong = admin.run(*words, "plan9/mips")
     assert "it has linux/amd64, linux/arm64" in wrong.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from registrar.cli.main import cli
+from registrar.cli.registrar_main import cli
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
 

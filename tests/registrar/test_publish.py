@@ -31,7 +31,7 @@ def dying(event, arguments):
         if left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 sys.dont_write_bytecode = True
-from registrar.cli.main import cli
+from registrar.cli.registrar_main import cli
 import registrar.cli.publish
 sys.addaudithook(dying)
 cli(["-C", sys.argv[2], "publish"])
@@ -50,8 +50,8 @@ def team(tmp_path: Path) -> Ceremony:
     return made
 
 
-def count(office: Ceremony, cache: Path) -> int:
-    found: int = json.loads(office.read("acme/list.json", cache))["count"]
+def count(admin: Ceremony, cache: Path) -> int:
+    found: int = json.loads(admin.read("acme/list.json", cache))["count"]
     return found
 
 

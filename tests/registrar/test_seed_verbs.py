@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.lab.built import BuiltImage
-from tests.registrar.office import Office
+from tests.registrar.admin_folder import AdminFolder
 from tests.registrar.registry_server import Stored, make_image, serving
 
 WORDS = ("--requester", "ops", "--approver", "ann", "--reason", "runs already", "-y")
@@ -25,8 +25,8 @@ def stored() -> Iterator[Stored]:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def admin(tmp_path: Path) -> AdminFolder:
+    return AdminFolder(tmp_path)
 
 
 @pytest.fixture
@@ -87,33 +87,33 @@ def running(stored: Stored, built: BuiltImage) -> dict[str, Any]:
 
 
 def test_what_an_engine_runs_is_proposed_reviewed_and_approved(
-    office: Office, stored: Stored, tmp_path: Path, proposal: Path
+    admin: AdminFolder, stored: Stored, tmp_path: Path, proposal: Path
 ) -> None:
     web = stored.push(make_image())
-    before = office.files()
+    before = admin.files()
     with engine(tmp_path / "e.sock", running(stored, web)) as socket:
-        out = office.fine("seed", "--from-docker", socket, "--to", proposal)
+        out = admin.fine("seed", "--from-docker", socket, "--to", proposal)
     assert "2 images to review; nothing is approved yet" in out
-    assert office.files() == before
+    assert admin.files() == before
     command = ("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
-    ran = office.run(*command)
+    ran = admin.run(*command)
     assert ran.code == 1
     assert "$.reviewed_by is empty" in ran.err
     first, second = review(proposal)
     assert first["reference"] == f"{stored.address}/team/web:1@{web.top_digest}"
     assert (first["containers"], first["approve"]) == (2, True)
     assert (second["reference"], second["approve"]) == ("docker.io/library/made-here", False)
-    office.fine(*command)
-    assert office.verdict(web.config_digests["linux/amd64"], "acme") == "approved"
-    assert len(office.workspace.draft("acme").approvals) == 1
+    admin.fine(*command)
+    assert admin.verdict(web.config_digests["linux/amd64"], "acme") == "approved"
+    assert len(admin.workspace.draft("acme").approvals) == 1
 
 
 def test_images_that_no_container_uses_are_proposed_when_asked_for(
-    office: Office, stored: Stored, tmp_path: Path, proposal: Path
+    admin: AdminFolder, stored: Stored, tmp_path: Path, proposal: Path
 ) -> None:
     web = stored.push(make_image())
     with engine(tmp_path / "e.sock", running(stored, web)) as socket:
-        office.fine("seed", "--from-docker", socket, "--every-image", "--to", proposal)
+        admin.fine("seed", "--from-docker", socket, "--every-image", "--to", proposal)
     assert {one["reference"]: one["containers"] for one in review(proposal)} == {
         f"{stored.address}/team/web:1@{web.top_digest}": 2,
         "docker.io/library/made-here": 1,
@@ -122,12 +122,12 @@ def test_images_that_no_container_uses_are_proposed_when_asked_for(
 
 
 def test_what_is_approved_already_is_left_out(
-    office: Office, stored: Stored, tmp_path: Path, proposal: Path
+    admin: AdminFolder, stored: Stored, tmp_path: Path, proposal: Path
 ) -> None:
     web = stored.push(make_image())
-    office.approve(stored.reference(web), scope="acme")
+    admin.approve(stored.reference(web), scope="acme")
     with engine(tmp_path / "e.sock", running(stored, web)) as socket:
-        office.fine("seed", "--from-docker", socket, "--scope", "acme", "--to", proposal)
+        admin.fine("seed", "--from-docker", socket, "--scope", "acme", "--to", proposal)
     assert [one["reference"] for one in review(proposal)] == ["docker.io/library/made-here"]
 
 
@@ -137,7 +137,7 @@ def finding(reference: str, image_id: str, verdict: str = "unlisted") -> str:
 
 
 def test_findings_propose_and_the_registry_has_to_hold_what_ran(
-    office: Office, stored: Stored, tmp_path: Path, proposal: Path
+    admin: AdminFolder, stored: Stored, tmp_path: Path, proposal: Path
 ) -> None:
     web, other = stored.push(make_image()), stored.push(make_image("team/other"))
     lines = [
@@ -149,30 +149,30 @@ def test_findings_propose_and_the_registry_has_to_hold_what_ran(
         "torn",
     ]
     (tmp_path / "findings.jsonl").write_text("\n".join(lines))
-    ran = office.run("seed", "--from-findings", tmp_path / "findings.jsonl", "--to", proposal)
+    ran = admin.run("seed", "--from-findings", tmp_path / "findings.jsonl", "--to", proposal)
     assert "1 line could not be read" in ran.err
     assert [one["containers"] for one in review(proposal)] == [2, 1]
     command = ("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
-    before = office.files()
-    ran = office.run(*command)
-    assert (ran.code, office.files()) == (1, before)
+    before = admin.files()
+    ran = admin.run(*command)
+    assert (ran.code, admin.files()) == (1, before)
     assert "but the host runs sha256:7777" in ran.err
-    office.fine(*command, "--skip-failed")
-    assert [str(one) for one in office.workspace.draft("acme").approvals] == [web.top_digest]
+    admin.fine(*command, "--skip-failed")
+    assert [str(one) for one in admin.workspace.draft("acme").approvals] == [web.top_digest]
 
 
 def test_a_list_of_references_becomes_a_proposal(
-    office: Office, stored: Stored, tmp_path: Path, proposal: Path
+    admin: AdminFolder, stored: Stored, tmp_path: Path, proposal: Path
 ) -> None:
     web = stored.push(make_image())
     reference = stored.reference(web)
     (tmp_path / "list").write_text(f"# ours\n{reference}\n\n{reference}  # twice\n")
-    office.fine("seed", "--from-file", tmp_path / "list", "--to", proposal)
+    admin.fine("seed", "--from-file", tmp_path / "list", "--to", proposal)
     assert [one["reference"] for one in review(proposal)] == [reference]
-    again = office.run("seed", "--from-file", tmp_path / "list", "--to", proposal)
+    again = admin.run("seed", "--from-file", tmp_path / "list", "--to", proposal)
     assert "it exists already" in again.err
     (tmp_path / "list").write_text("fine\nNOT/fine:::\n")
-    wrong = office.run("seed", "--from-file", tmp_path / "list", "--to", tmp_path / "other")
+    wrong = admin.run("seed", "--from-file", tmp_path / "list", "--to", tmp_path / "other")
     assert "list: line 2:" in wrong.err
 
 
@@ -186,22 +186,22 @@ def test_a_list_of_references_becomes_a_proposal(
     ],
 )
 def test_a_broken_review_names_the_place(
-    office: Office, tmp_path: Path, proposal: Path, changes: dict[str, Any], word: str
+    admin: AdminFolder, tmp_path: Path, proposal: Path, changes: dict[str, Any], word: str
 ) -> None:
     (tmp_path / "list").write_text("nginx:1")
-    office.fine("seed", "--from-file", tmp_path / "list", "--to", proposal)
+    admin.fine("seed", "--from-file", tmp_path / "list", "--to", proposal)
     review(proposal, **changes)
-    ran = office.run("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
+    ran = admin.run("image", "approve", "--from", proposal, "--scope", "acme", *WORDS)
     assert ran.code == 1
     assert word in ran.err
 
 
-def test_an_engine_that_is_away_is_told_of(office: Office, tmp_path: Path) -> None:
+def test_an_engine_that_is_away_is_told_of(admin: AdminFolder, tmp_path: Path) -> None:
     (tmp_path / "e.sock").touch()
-    ran = office.run("seed", "--from-docker", tmp_path / "e.sock", "--to", tmp_path / "seed.json")
+    ran = admin.run("seed", "--from-docker", tmp_path / "e.sock", "--to", tmp_path / "seed.json")
     assert ran.code == 1
     assert "the engine does not answer" in ran.err
 
 
-def test_one_source_is_named(office: Office) -> None:
-    assert office.run("seed").code == 2
+def test_one_source_is_named(admin: AdminFolder) -> None:
+    assert admin.run("seed").code == 2

@@ -9,7 +9,7 @@ from agent.uplink import host_identity
 from agent.uplink.http import Http
 from agent.uplink.outbox import Outbox
 from tests.uplink import crashing
-from tests.uplink.station import Station, station
+from tests.uplink.collector_process import CollectorProcess, collector_process
 
 AGENT_RUNS, UPLINK_RUNS, COLLECTOR_RUNS = 100, 100, 12
 SEED = 20261123
@@ -18,7 +18,7 @@ SEED = 20261123
 def test_killed_at_random_points(tmp_path: Path) -> None:
     random = Random(SEED)
     spool, kept, token = tmp_path / "spool.db", tmp_path / "kept", tmp_path / "token"
-    with station(tmp_path / "collector") as collector:
+    with collector_process(tmp_path / "collector") as collector:
         own = host_identity.enrol(
             Http(collector.url).post, collector.url, collector.secret(), "web-1"
         )
@@ -39,7 +39,9 @@ def _quietly(spool: Path, token: Path) -> None:
     crashing.send(spool, token)
 
 
-def _kill_while_sending(collector: Station, spool: Path, token: Path, random: Random) -> None:
+def _kill_while_sending(
+    collector: CollectorProcess, spool: Path, token: Path, random: Random
+) -> None:
     crashing.killed_after(0.05, lambda: crashing.write(spool, spool.with_name("kept"), 40))
     child_delay = random.uniform(0, 0.03)
     crashing.killed_after(child_delay, lambda: _quietly(spool, token))
@@ -47,7 +49,7 @@ def _kill_while_sending(collector: Station, spool: Path, token: Path, random: Ra
     collector.start()
 
 
-def _nothing_lost_nothing_twice(collector: Station, kept: Path) -> None:
+def _nothing_lost_nothing_twice(collector: CollectorProcess, kept: Path) -> None:
     wanted = set(kept.read_text().split())
     rows = collector.rows("SELECT event_id, sequence, occurrences FROM events ORDER BY sequence")
     there = [_text(row[0]) for row in rows]

@@ -19,13 +19,13 @@ from agent.control.spooling import SpooledFindings
 from agent.uplink.uplink_order import Order
 from tests.fakes.findings import a_finding
 from tests.patience import until
+from tests.uplink.collector_process import ROOT, CollectorProcess, collector_process
 from tests.uplink.crashing import of_image
-from tests.uplink.station import ROOT, Station, station
 
 
 @pytest.fixture(scope="module")
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
-    with station(tmp_path_factory.mktemp("collector")) as found:
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    with collector_process(tmp_path_factory.mktemp("collector")) as found:
         yield found
 
 
@@ -60,7 +60,7 @@ class Rig:
 
 
 def test_enrolled_by_its_secret_it_delivers_what_was_there_and_what_comes(
-    tmp_path: Path, collector: Station
+    tmp_path: Path, collector: CollectorProcess
 ) -> None:
     with Rig(tmp_path, collector.url, collector.secret()) as rig:
         rig.sink.record([of_image(a_finding(n), str(n)) for n in range(5)])
@@ -75,7 +75,9 @@ def test_enrolled_by_its_secret_it_delivers_what_was_there_and_what_comes(
     assert [str(row[0]).replace("-", "") for row in rows].count(host.replace("-", "")) == 6
 
 
-def test_a_refused_token_is_told_and_never_exchanged(tmp_path: Path, collector: Station) -> None:
+def test_a_refused_token_is_told_and_never_exchanged(
+    tmp_path: Path, collector: CollectorProcess
+) -> None:
     rig = Rig(tmp_path, collector.url, collector.secret())
     kept = json.dumps({"url": collector.url, "host_id": "h", "token": "dwt_no_such"})
     rig.token.write_text(kept)
@@ -89,7 +91,9 @@ def test_a_refused_token_is_told_and_never_exchanged(tmp_path: Path, collector: 
     assert rig.spool.state().records == 1
 
 
-def test_a_process_that_is_killed_is_started_again(tmp_path: Path, collector: Station) -> None:
+def test_a_process_that_is_killed_is_started_again(
+    tmp_path: Path, collector: CollectorProcess
+) -> None:
     with Rig(tmp_path, collector.url, collector.secret()) as rig:
         rig.sink.record([a_finding(1)])
         until(lambda: rig.uplink.pid is not None, "its process")
@@ -101,7 +105,7 @@ def test_a_process_that_is_killed_is_started_again(tmp_path: Path, collector: St
         assert rig.uplink.pid != pid
 
 
-def test_the_verbs(tmp_path: Path, collector: Station) -> None:
+def test_the_verbs(tmp_path: Path, collector: CollectorProcess) -> None:
     config = tmp_path / "agent.toml"
     token = tmp_path / "token.json"
     config.write_text(

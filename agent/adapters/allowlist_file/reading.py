@@ -36,7 +36,7 @@ class Document:
 def parse(data: bytes) -> Document:
     """Read a document of the published schema, version 1; else `InvalidAllowlist`.
 
-    Its message begins with the JSON path of what is wrong, or tells line and column.
+    Its message begins with the JSON path of what is wrong, or reports line and column.
     """
     try:
         whole = msgspec.json.decode(data, type=shape.ListShape[msgspec.Raw])

@@ -163,7 +163,7 @@ class ControlServer:
             return result_line(self._handlers[verb](args))
         except DockwardenError as error:
             return error_line(error.message, error.hint)
-        except Exception as error:  # noqa: BLE001 - a wrong answer must not take the guard down
+        except Exception as error:  # noqa: BLE001 - a wrong answer must not take the agent down
             log.error("control.failed", error=repr(error))
             return error_line("the agent could not answer", "see: journalctl -u dockwarden")
 

@@ -73,7 +73,7 @@ def may_ask(sock: socket.socket, mode: int, gid: int | None) -> bool:
 
 
 def inode(path: Path) -> Inode:
-    """What tells a file from another of the same name."""
+    """What distinguishes a file from another of the same name."""
     status = path.lstat()
     return status.st_dev, status.st_ino
 

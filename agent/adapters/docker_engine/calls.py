@@ -1,6 +1,6 @@
 """Single calls to the engine's API, errors named; each opens the socket anew.
 
-docs/adr/0005 tells why not through docker-py.
+docs/adr/0005 reports why not through docker-py.
 """
 
 from collections.abc import Mapping

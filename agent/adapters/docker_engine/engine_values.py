@@ -24,7 +24,7 @@ def digest_or_none(text: object) -> Digest | None:
 
 
 def identity(image_id: object, descriptor: object) -> ImageIdentity | None:
-    """An image ID and, where the engine tells it, an OCI descriptor of the platform's manifest."""
+    """An image ID and, where the engine has it, an OCI descriptor of the platform's manifest."""
     if image_id == "":
         return NO_IMAGE
     digest = digest_or_none(image_id)

@@ -45,7 +45,7 @@ class Launch:
 class EgressSettings:
     """`mirror` is the private registry's URL, `services` further URLs or `host:port` that are
     always needed (allowlist server, collector); `state_file` keeps what names last meant.
-    `devices` tells the macvlan parents of the moment; `engines` False looks for no running
+    `devices` reports the macvlan parents of the moment; `engines` False looks for no running
     engine beside the configured cgroups."""
 
     mirror: str

@@ -242,7 +242,7 @@ class EgressFirewall:
             self._sink(Disturbance(culprit))
         else:
             log.error("egress.not-healed", reason=rest)
-            self._sink(Disturbance())  # the loop looks again, and its next step tells why
+            self._sink(Disturbance())  # the loop looks again, and its next step reports why
 
     def _source(self, words: str) -> str:
         if not words.startswith("address "):

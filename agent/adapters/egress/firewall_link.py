@@ -35,8 +35,8 @@ def _command(launch: Launch, arguments: Sequence[str]) -> Sequence[str]:
 class FirewallLink:
     """Starts a helper; raises `LayerFailed` when it cannot work. One question at a time.
 
-    `heard(verb, rest)` gets what it tells unasked, and `ended()` its end, both from the link's own
-    thread.
+    `heard(verb, rest)` gets what it reports unasked, and `ended()` its end, both from the link's
+    own thread.
     """
 
     def __init__(

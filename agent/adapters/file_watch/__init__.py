@@ -1,4 +1,4 @@
-"""Tells of changes of single files; knows directories and links, not what the files mean.
+"""Reports changes of single files; knows directories and links, not what the files mean.
 
 inotify (the watchdog library) only says when to look: what counts is what a look at the file
 shows. A look without an event every `resurvey` seconds bounds what a lost event, a full queue or
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Watched:
-    """One path; `unsettled`: it was told of amid a burst, so the next event tells again."""
+    """One path; `unsettled`: it was told of amid a burst, so the next event reports again."""
 
     path: str
     changed: Callable[[str], None]
@@ -86,10 +86,10 @@ class FileWatcher:
         watched = self._watched
         self._aim(watched)
         by_event = self._stirred.wait(self._resurvey)
-        settled = self._await_quiet() if by_event else True
+        quiet = self._await_quiet() if by_event else True
         if self._closed.is_set():
             return
-        changed = [item for item in watched if _has_changed(item, by_event, settled)]
+        changed = [item for item in watched if _has_changed(item, by_event, quiet)]
         if changed and not by_event and self._directories is not None:
             log.warning("file_watch.event_missed", paths=[item.path for item in changed])
             self._directories.close()  # made anew at the next turn
@@ -135,11 +135,11 @@ class FileWatcher:
             self._failed(error)
 
 
-def _has_changed(item: _Watched, by_event: bool, settled: bool) -> bool:
+def _has_changed(item: _Watched, by_event: bool, quiet: bool) -> bool:
     path_watch = follow(item.path)
     # Times on disk are coarse: after a look amid writing, a later write of equal size can look
     # the same. Hence the second call once it is quiet.
     changed = path_watch.seen != item.path_watch.seen or (by_event and item.unsettled)
     item.path_watch = path_watch
-    item.unsettled = changed and not settled
+    item.unsettled = changed and not quiet
     return changed

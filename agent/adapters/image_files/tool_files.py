@@ -1,4 +1,4 @@
-"""Which files of which programs, and how one tells that a program is there.
+"""Which files of which programs, and how to see that a program is there.
 
 A program counts as present when its configuration directory or one of its binaries is.
 """

@@ -59,14 +59,14 @@ class Helper:
         if not in_time:
             raise SyncFailed(
                 f"the sync helper took longer than {self.limit_seconds:g} s and was ended",
-                hint="is the repository's server slow? journalctl -u dockwarden tells more",
+                hint="is the repository's server slow? journalctl -u dockwarden shows more",
             )
         if len(said) > ANSWER_LIMIT:
             raise SyncFailed("the sync helper said more than it may and was ended")
         if process.returncode != 0 and not said:
             raise SyncFailed(
                 f"the sync helper ended with {process.returncode}: {_last_line(words)}",
-                hint="journalctl -u dockwarden tells more",
+                hint="journalctl -u dockwarden shows more",
             )
         return said
 

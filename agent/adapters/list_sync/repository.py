@@ -55,7 +55,7 @@ class HelperRepository:
         if number is None:
             raise AllowlistRejected(
                 f"no list was fetched from {self._request.source} yet",
-                hint="dockwarden sync --wait tells what is in the way",
+                hint="dockwarden sync --wait reports what is in the way",
             )
         return self._open(self._directory / str(number))
 

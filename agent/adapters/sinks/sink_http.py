@@ -1,4 +1,4 @@
-"""POSTs bytes to one URL and tells lasting refusals from passing faults; knows no format.
+"""POSTs bytes to one URL and distinguishes lasting refusals from passing faults; knows no format.
 
 Honours HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Redirects are not followed: a POST's body must not
 wander to a place nobody configured.

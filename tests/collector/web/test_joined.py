@@ -14,7 +14,7 @@ from collector.web.accounts import Account, Role
 from collector.web.page_app import make_page
 from collector.web.request_context import Ports
 from tests.collector.events import NOW, digest
-from tests.collector.station import Host, Station, station
+from tests.collector.local_collector import Host, LocalCollector, local_collector
 from tests.collector.web.accessible import problems_of
 from tests.collector.web.client import browser, csrf_of, log_in
 from tests.collector.web.world import HASH, settings
@@ -33,8 +33,8 @@ def ports_of(database: Database) -> Ports:
 
 
 @pytest.fixture
-def here(database: Database) -> Iterator[Station]:
-    with station(database) as here:
+def here(database: Database) -> Iterator[LocalCollector]:
+    with local_collector(database) as here:
         yield here
 
 
@@ -46,7 +46,7 @@ def reader_of(database: Database) -> TestClient:
     return client
 
 
-def report(here: Station) -> Host:
+def report(here: LocalCollector) -> Host:
     """One host that is fine, has killed three, reported two, and lost four records."""
     host = here.enrol()
     killed = host.spool.findings(3, reference="evil:1", container="<b>bold</b>", labels={"a": "b"})
@@ -59,7 +59,7 @@ def report(here: Station) -> Host:
     return host
 
 
-def test_every_page_shows_what_was_reported(here: Station) -> None:
+def test_every_page_shows_what_was_reported(here: LocalCollector) -> None:
     host = report(here)
     client = reader_of(here.database)
     expected = {
@@ -83,7 +83,7 @@ def test_every_page_shows_what_was_reported(here: Station) -> None:
     assert client.get("/hosts.csv").text.count("\n") == 2
 
 
-def test_revoked_host_is_refused_at_once_and_the_audit_tells_who(here: Station) -> None:
+def test_revoked_host_is_refused_at_once_and_the_audit_tells_who(here: LocalCollector) -> None:
     host = report(here)
     client = reader_of(here.database)
     page = f"/hosts/{host.id}"
@@ -94,7 +94,7 @@ def test_revoked_host_is_refused_at_once_and_the_audit_tells_who(here: Station) 
     assert host.id in client.get("/audit").text
 
 
-def test_secret_from_the_page_enrols_a_host(here: Station) -> None:
+def test_secret_from_the_page_enrols_a_host(here: LocalCollector) -> None:
     client = reader_of(here.database)
     form = {"csrf": csrf_of(client.get("/enrolment")), "note": "rack", "lifetime": "720"}
     text = client.post("/enrolment", data=form).text
@@ -105,7 +105,7 @@ def test_secret_from_the_page_enrols_a_host(here: Station) -> None:
 
 
 @pytest.mark.parametrize("after", ["x", "'", "0", "\0", "é" * 300, "-1", "[]", "{}"])
-def test_made_up_addresses_fail_nowhere(here: Station, after: str) -> None:
+def test_made_up_addresses_fail_nowhere(here: LocalCollector, after: str) -> None:
     client = reader_of(here.database)
     for path in ("/violations", "/hosts", "/audit", f"/images/{digest(1)}", "/images", "/latest"):
         given = {"after": after, "host": after, "scope": after, "image": after, "search": after}

@@ -1,4 +1,4 @@
-"""The probe: a program in the lab's images that tells whether user code ran, and for how long."""
+"""The probe: a program in the lab's images that says whether user code ran, and for how long."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from registrar.cli.main import cli
+from registrar.cli.registrar_main import cli
 from registrar.repository.key_folder import KeyFolder
 from registrar.workspace import Rule, Rules, ScopeRule, Workspace
 from registrar.workspace.enrolled_keys import key_file
@@ -27,7 +27,7 @@ class Ran:
     err: str
 
 
-class Office:
+class AdminFolder:
     """Ann and bob sign for every scope; nobody has published anything."""
 
     def __init__(self, path: Path) -> None:

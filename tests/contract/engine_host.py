@@ -29,7 +29,7 @@ class Made:
     chain_id: Digest
 
 
-class Yard(Protocol):
+class EngineHost(Protocol):
     """A host and its engine's adapter, under test."""
 
     engine: Engine
@@ -47,7 +47,7 @@ class Yard(Protocol):
     def create(
         self, reference: str, *, labels: Mapping[str, str] | None = None, restart: bool = False
     ) -> str:
-        """A container that sleeps; its name is `yard-<n>`."""
+        """A container that sleeps; its name is `lab-<n>`."""
         ...
 
     def start(self, container_id: str) -> None: ...
@@ -61,7 +61,7 @@ class Yard(Protocol):
     def restart(self) -> None: ...
 
 
-class FakeYard:
+class FakeEngineHost:
     """The simulated host."""
 
     def __init__(self, *, containerd_store: bool) -> None:
@@ -75,7 +75,7 @@ class FakeYard:
         self.restart = self.engine.restart
 
     def image(self) -> Made:
-        reference = f"yard/image-{next(_serial)}:1"
+        reference = f"lab/image-{next(_serial)}:1"
         layers = (Digest.of(b"base"), Digest.of(reference.encode()))
         identity = ImageIdentity(Digest.of(f"config of {reference}".encode()))
         self.engine.load_image(identity, reference, diff_ids=layers)
@@ -87,11 +87,11 @@ class FakeYard:
     def create(
         self, reference: str, *, labels: Mapping[str, str] | None = None, restart: bool = False
     ) -> str:
-        name = f"yard-{next(_serial)}"
+        name = f"lab-{next(_serial)}"
         return self.engine.create(reference, name, labels=labels, restart=restart)
 
 
-class RealYard:
+class RealEngineHost:
     """A lab host; people act on it by the engine's raw API, past the adapter under test."""
 
     def __init__(self, host: LabHost, folder: Path) -> None:
@@ -119,7 +119,7 @@ class RealYard:
         return DockerEvents(str(self._host.docker_socket), timeout=self._timeout)
 
     def image(self) -> Made:
-        built = images.build(f"yard/image-{next(_serial)}", self._host.name)
+        built = images.build(f"lab/image-{next(_serial)}", self._host.name)
         archive = self._folder / f"{next(_serial)}.tar"
         if self._host.store == "containerd":
             archives.oci_archive(built, archive)
@@ -148,7 +148,7 @@ class RealYard:
             "Labels": dict(labels or {}),
             "HostConfig": {"NetworkMode": "none", "RestartPolicy": {"Name": policy}},
         }
-        answer = self._do("POST", f"/containers/create?name=yard-{next(_serial)}", body)
+        answer = self._do("POST", f"/containers/create?name=lab-{next(_serial)}", body)
         return str(answer["Id"])
 
     def start(self, container_id: str) -> None:

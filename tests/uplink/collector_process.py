@@ -19,7 +19,7 @@ from tests.patience import PATIENCE, until
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Station:
+class CollectorProcess:
     """`dockwarden-collector serve` on 127.0.0.1; may be killed and started again."""
 
     def __init__(self, folder: Path) -> None:
@@ -92,10 +92,10 @@ class Station:
 
 
 @contextmanager
-def station(folder: Path) -> Iterator[Station]:
+def collector_process(folder: Path) -> Iterator[CollectorProcess]:
     """Running, until the end of the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Station(folder)
+    found = CollectorProcess(folder)
     found.start()
     try:
         yield found

@@ -1,6 +1,6 @@
 """A network namespace with a loopback full of addresses, an engine's cgroup, and helpers in it.
 
-The machine's own network namespace is never touched: each helper is told the inode of the yard's
+The machine's own network namespace is never touched: each helper is told the inode of this one's
 and refuses to act in any other.
 """
 
@@ -34,7 +34,7 @@ while True:
     listener.accept()[0].close()
 """
 
-# Connects for as long as standard input is open; tells how often it tried and got through.
+# Connects for as long as standard input is open; reports how often it tried and got through.
 _HAMMER = """\
 import select, socket, sys
 tried = through = 0
@@ -60,7 +60,7 @@ for address in sys.argv[1:]:
 """
 
 
-class Yard:
+class NetworkNamespace:
     """The namespace; `state` holds the lines of a usual desired state."""
 
     def __init__(self, stack: ExitStack) -> None:
@@ -112,7 +112,7 @@ class Yard:
     def start(
         self, argv: Sequence[str], *, inside: bool = True, engine: bool = False, **options: Any
     ) -> subprocess.Popen[bytes]:
-        """Start one; it ends with the yard."""
+        """Start one; it ends with the namespace."""
         command = self.command(argv, engine=engine) if inside else list(argv)
         process = subprocess.Popen(command, **options)
         self._stack.callback(process.wait)

@@ -1,7 +1,7 @@
 """Fake containers in real cgroups: what a runtime does, without an engine.
 
-A cell's process is started first and waits; then the cgroup is made and the process joins it by
-writing its own ID and executes the user's program, which touches a file. So it gets there as
+A container's process is started first and waits; then the cgroup is made and the process joins it
+by writing its own ID and executes the user's program, which touches a file. So it gets there as
 fast as any runtime could; `slow` leaves it the time that runc takes at least from joining to the
 user's program (runc create ends, its shim answers, runc start begins).
 """
@@ -32,7 +32,7 @@ def new_id() -> str:
     return secrets.token_hex(32)
 
 
-class Cell:
+class FakeContainer:
     """One fake container."""
 
     def __init__(self, cgroup: Path, marker: Path, container_id: str, delay: float) -> None:
@@ -70,8 +70,8 @@ class Cell:
         until(lambda: _rmdir(self.cgroup), f"{self.cgroup} removed")
 
 
-class Cells:
-    """A place below one hierarchy's mount, with the files of an engine that made the cells."""
+class FakeContainers:
+    """A place below one hierarchy's mount, with the files of an engine that made the containers."""
 
     def __init__(self, version: str, directory: Path) -> None:
         self.version = version
@@ -83,9 +83,9 @@ class Cells:
         self.engine_root.mkdir()
         self.base.mkdir()
         self._markers = directory
-        self.cells: list[Cell] = []
+        self.containers: list[FakeContainer] = []
 
-    def cell(
+    def container(
         self,
         under: str = "",
         *,
@@ -93,20 +93,20 @@ class Cells:
         known: bool = True,
         slow: bool = False,
         wait_s: float = RUNC,
-    ) -> Cell:
+    ) -> FakeContainer:
         """A container that has not appeared yet."""
         container_id = container_id or new_id()
         name = container_id if self.version == "1" else f"docker-{container_id}.scope"
         if known:
             self.engine_knows(container_id)
-        cell = Cell(
+        container = FakeContainer(
             self.base / under / name,
             self._markers / container_id,
             container_id,
             wait_s if slow else 0,
         )
-        self.cells.append(cell)
-        return cell
+        self.containers.append(container)
+        return container
 
     def engine_knows(self, container_id: str, *, paused: bool = False) -> None:
         """Write what the engine writes."""
@@ -143,11 +143,11 @@ class Cells:
         for path in self._all()[1:]:
             with contextlib.suppress(OSError):
                 self.freezer.thaw(path)
-        for cell in self.cells:
-            cell.process.kill()
-            if cell.process.stdin is not None:
-                cell.process.stdin.close()
-            cell.process.wait()
+        for container in self.containers:
+            container.process.kill()
+            if container.process.stdin is not None:
+                container.process.stdin.close()
+            container.process.wait()
         for path in reversed(self._all()):
             until(lambda path=path: _rmdir(Path(path)), f"{path} removed")  # type: ignore[misc]
 
@@ -163,9 +163,9 @@ def _rmdir(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def cells(version: str, directory: Path) -> Iterator[Cells]:
-    """A place for cells, cleaned up afterwards."""
-    place = Cells(version, directory)
+def containers(version: str, directory: Path) -> Iterator[FakeContainers]:
+    """A place for fake containers, cleaned up afterwards."""
+    place = FakeContainers(version, directory)
     try:
         yield place
     finally:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from agent.domain.base_errors import DockwardenError
 from agent.ports import EngineEvent, GateMessage
-from tests.control.yard import Locked, Yard
+from tests.control.fake_host import FakeHost, Locked
 from tests.fakes.clock import FakeClock
 
 T = TypeVar("T")
@@ -35,11 +35,11 @@ class Job:
 
 
 @dataclass(slots=True)
-class Delivery:
+class FakeQueues:
     """The queues; `on_stream` and `on_gate` take what they hold. `notice` has the gate look for
     what it would see by itself."""
 
-    host: Yard
+    host: FakeHost
     clock: FakeClock
     on_stream: Callable[[EngineEvent | str], None]
     on_gate: Callable[[GateMessage], None]

@@ -31,7 +31,7 @@ class Host:
 
 
 @dataclass(slots=True)
-class Station:
+class LocalCollector:
     """The collector, spoken to over HTTP."""
 
     client: TestClient
@@ -68,8 +68,8 @@ class Station:
 
 
 @contextmanager
-def station(database: Database, rate: Rate | None = None) -> Iterator[Station]:
+def local_collector(database: Database, rate: Rate | None = None) -> Iterator[LocalCollector]:
     """Tokens are looked up each time."""
     app = make_app(database, rate=rate or Rate(0), remembered=0.0)
     with TestClient(app) as client:
-        yield Station(client, database, EnrolmentStore(database))
+        yield LocalCollector(client, database, EnrolmentStore(database))

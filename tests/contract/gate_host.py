@@ -12,13 +12,13 @@ from agent.domain.identity import ImageIdentity
 from agent.ports import CgroupCreated, Gate, GateDecision, GateMessage, GateState, HoldEnded
 from tests.fakes.gate import FakeGate
 from tests.fakes.host import FakeHost
-from tests.gate.cells import Cell, Cells
+from tests.gate.fake_containers import FakeContainer, FakeContainers
 from tests.patience import PATIENCE
 
 M = TypeVar("M", CgroupCreated, HoldEnded, GateState)
 
 
-class GateYard(Protocol):
+class GateHost(Protocol):
     """A host and the gate over it."""
 
     gate: Gate
@@ -47,23 +47,23 @@ class GateYard(Protocol):
         ...
 
 
-def hear(yard: GateYard, kind: type[M], container_id: str = "", nth: int = 1) -> M:
+def hear(gate_host: GateHost, kind: type[M], container_id: str = "", nth: int = 1) -> M:
     """The nth message of a kind (about a container); waits for it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         heard = [
             message
-            for message in list(yard.heard)
+            for message in list(gate_host.heard)
             if isinstance(message, kind)
             and (isinstance(message, GateState) or message.container_id == container_id)
         ]
         if len(heard) >= nth:
             return heard[nth - 1]
-        assert time.monotonic() < deadline, f"no {kind.__name__} {nth}: {yard.heard}"
+        assert time.monotonic() < deadline, f"no {kind.__name__} {nth}: {gate_host.heard}"
         time.sleep(0.002)
 
 
-class FakeGateYard:
+class FakeGateHost:
     """The simulated host."""
 
     def __init__(self, *, freeze: bool, on_timeout: GateDecision, hold_seconds: float) -> None:
@@ -94,11 +94,11 @@ class FakeGateYard:
         self.gate.close()
 
 
-class RealGateYard:
+class RealGateHost:
     """Fake containers in real cgroups, and the gate's own process."""
 
     def __init__(
-        self, place: Cells, *, freeze: bool, on_timeout: GateDecision, hold_seconds: float
+        self, place: FakeContainers, *, freeze: bool, on_timeout: GateDecision, hold_seconds: float
     ) -> None:
         self.place = place
         self.heard: list[GateMessage] = []
@@ -115,20 +115,22 @@ class RealGateYard:
         )
         self.gate: Gate = self.real
 
-    def cell(self, container_id: str) -> Cell:
-        return next(cell for cell in self.place.cells if cell.id == container_id)
+    def container(self, container_id: str) -> FakeContainer:
+        return next(
+            container for container in self.place.containers if container.id == container_id
+        )
 
     def create(self) -> str:
-        return self.place.cell().id
+        return self.place.container().id
 
     def start(self, container_id: str) -> None:
-        self.cell(container_id).appear()
+        self.container(container_id).appear()
 
     def ran(self, container_id: str) -> bool:
-        return self.cell(container_id).ran
+        return self.container(container_id).ran
 
     def lives(self, container_id: str) -> bool:
-        return not self.cell(container_id).dead
+        return not self.container(container_id).dead
 
     def time_is_up(self, container_id: str) -> None:
         """It comes by itself."""

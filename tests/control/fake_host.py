@@ -20,7 +20,7 @@ class Locked(Exception):
 
 
 @dataclass(slots=True)
-class Yard(FakeEngine):
+class FakeHost(FakeEngine):
     """`harmed` holds the names of all whom the agent killed, stopped, paused or removed.
 
     The engine refuses to kill those in `stubborn`, and signals do not reach them. A call that
