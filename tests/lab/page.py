@@ -32,11 +32,11 @@ def main(url: str, password: str, picture: str, word: str) -> None:
     try:
         chrome.get(f"{url}/login")
         chrome.find_element(By.NAME, "password").send_keys(password, Keys.ENTER)
-        WebDriverWait(chrome, PATIENCE, 0.05).until(
+        swapped = [StaleElementReferenceException]  # the page changed while it was looked at
+        WebDriverWait(chrome, PATIENCE, 0.05, swapped).until(
             lambda d: "Fleet" in [h.text for h in d.find_elements(By.TAG_NAME, "h1")]
         )
         print("open", flush=True)
-        swapped = [StaleElementReferenceException]
         WebDriverWait(chrome, PATIENCE, 0.02, swapped).until(
             lambda d: word in d.find_element(By.ID, "latest").text
         )
