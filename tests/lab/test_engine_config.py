@@ -27,10 +27,13 @@ ENGINES = pytest.mark.parametrize(
 )
 
 
-def layer_of(host: LabHost, mirror: str = MIRROR, **options: bool) -> EngineConfigLayer:
-    """From outside the host: its socket has one path, its files another."""
+def layer_of(
+    host: LabHost, mirror: str = MIRROR, *, timeout: float = PATIENCE, **options: bool
+) -> EngineConfigLayer:
+    """From outside the host: its socket has one path, its files another. `timeout` (seconds) is
+    also how long a reload is waited for that an engine refuses."""
     return EngineConfigLayer(
-        RunningEngine(str(host.docker_socket), timeout=PATIENCE),
+        RunningEngine(str(host.docker_socket), timeout=timeout),
         Backups(host.work / "backup"),
         EngineWish(mirror, **options),
         path=str(host.path("/etc/docker/daemon.json")),
@@ -90,7 +93,7 @@ def test_an_old_engine_refuses_a_path_and_nothing_is_changed(lab_host: Hosts) ->
     host = lab_host("20.10", daemon_json={"debug": False})
     untouched = files(host)
     with pytest.raises(LayerFailed, match="did not take"):
-        layer_of(host, f"{MIRROR}/hub").apply()
+        layer_of(host, f"{MIRROR}/hub", timeout=5.0).apply()
     assert (files(host), mirrors(host)) == (untouched, [])
     host.restart_engine()
 
