@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from agent.control.tracked_container import TrackedContainer
 from agent.domain.base_errors import DockwardenError
-from agent.domain.verdict import EnforcementPoint
+from agent.domain.verdict import Action, EnforcementPoint
 from agent.log import get_logger
 from agent.ports import Clock, Gate
 
@@ -27,7 +27,8 @@ class ContainerTable:
         self._gate = gate
         self._retries: list[tuple[float, str]] = []
         self.entries: dict[str, TrackedContainer] = {}
-        self.tombstones: OrderedDict[str, None] = OrderedDict()  # destroyed of late
+        # Destroyed of late: what was decided about each, None if it was never judged.
+        self.tombstones: OrderedDict[str, Action | None] = OrderedDict()
 
     def track(
         self, container_id: str, point: EnforcementPoint, *, claimed: str = "", name: str = ""
@@ -42,7 +43,7 @@ class ContainerTable:
     def forget(self, tracked: TrackedContainer) -> None:
         """Forget a container that no longer exists."""
         self.entries.pop(tracked.id, None)
-        self.tombstones[tracked.id] = None
+        self.tombstones[tracked.id] = tracked.action if tracked.decision else None
         while len(self.tombstones) > MOST_TOMBSTONES:
             self.tombstones.popitem(last=False)
         self._gate.forget(tracked.id)

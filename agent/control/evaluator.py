@@ -82,9 +82,11 @@ class Evaluator:
         self._executor.forget(tracked)
 
     def _unseen(self, tracked: TrackedContainer) -> None:
-        """The engine knows no such container (any more): its last events will say so."""
+        """The engine knows no such container (any more): its last events will say so. One that was
+        refused before stays refused, whatever its start came to."""
         if tracked.held:
-            self._executor.rule(tracked, GateDecision.THAW)
+            refused = tracked.decision is not None and tracked.action.touches
+            self._executor.rule(tracked, GateDecision.KILL if refused else GateDecision.THAW)
 
     def retry_due(self) -> None:
         """Look again for those whose wait is over; called at each tick."""

@@ -39,7 +39,7 @@ class GateHandler:
             return
         if created.container_id in self._table.tombstones:  # late news of one that is gone
             if created.held:
-                self._services.gate.rule(created.container_id, GateDecision.THAW)
+                self._late(created.container_id)
             return
         tracked = self._table.track(created.container_id, EnforcementPoint.GATE)
         tracked.held = tracked.at_gate = created.held
@@ -51,6 +51,13 @@ class GateHandler:
             tracked.caught_at_gate = tracked.failed = False
             self._evaluator.decide(tracked)
             self._evaluator.apply(tracked, EnforcementPoint.GATE)
+
+    def _late(self, container_id: str) -> None:
+        """A cgroup of a container that the engine has destroyed. The engine may remove one whose
+        start is under way; what was refused before must not run then."""
+        action = self._table.tombstones[container_id]
+        refused = action is not None and action.touches
+        self._services.gate.rule(container_id, GateDecision.KILL if refused else GateDecision.THAW)
 
     def on_hold_ended(self, hold_ended: HoldEnded) -> None:
         """A held container was thawed or killed."""

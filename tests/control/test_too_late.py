@@ -1,8 +1,11 @@
 """What ended or vanished before it could be judged is told all the same, and once."""
 
+from collections.abc import Callable
+
 import pytest
 
 from agent.domain.verdict import Verdict
+from agent.ports import CgroupCreated, GateDecision
 from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
 from tests.fakes.clock import START
@@ -107,3 +110,34 @@ def test_a_stale_listing_revives_nobody() -> None:
     rig.rest(lambda ready: next((p for p in ready if p != "result"), "result"))
     assert len(rig.about("bad")) == 1
     assert rig.enforcer.table.entries == {}
+
+
+def _people_remove_it(rig: Rig) -> None:
+    (container_id,) = rig.host.known
+    rig.host.people_remove(container_id)
+
+
+@pytest.mark.parametrize(
+    ("reference", "remove", "decision"),
+    [
+        ("evil", Rig.drain, GateDecision.KILL),
+        ("app", _people_remove_it, GateDecision.THAW),
+    ],
+)
+def test_a_start_that_overtook_the_removal_is_answered_by_the_last_verdict(
+    reference: str,
+    remove: Callable[[Rig], object],
+    decision: GateDecision,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The engine may destroy a container while its runtime still makes the cgroup."""
+    rig = Rig(trusted=listed("app")).begin()
+    container_id = rig.create(reference, "late")
+    rig.drain()
+    remove(rig)
+    rig.rest()
+    assert container_id in rig.enforcer.table.tombstones
+    answers: list[tuple[str, GateDecision]] = []
+    monkeypatch.setattr(rig.gate, "rule", lambda *answer: answers.append(answer))
+    rig.enforcer.gate_handler.on_cgroup_created(CgroupCreated(container_id, "/c", True, 1))
+    assert answers == [(container_id, decision)]
