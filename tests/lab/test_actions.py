@@ -141,7 +141,7 @@ def test_an_ordinary_user_may_ask_why_and_nothing_else(
     assert code == VIOLATIONS, said
     assert "unlisted" in said
     assert "images@acme.test" in said
-    for verb in (("status",), ("ps",), ("circuit_breaker", "release")):
+    for verb in (("status",), ("ps",), ("circuit-breaker", "reset")):
         code, said = as_nobody(*verb)
         assert code == 1, said
 

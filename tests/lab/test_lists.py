@@ -100,7 +100,7 @@ def test_an_agent_that_starts_with_a_broken_list_uses_the_last_good_one(
     trials.never_ran(trials.run(bad))
 
 
-def test_a_wrong_list_trips_the_brake_and_a_person_releases_it(
+def test_a_wrong_list_opens_the_circuit_breaker_and_a_person_resets_it(
     trials: Trials, host: LabHost, good: BuiltImage, pull_image: Maker
 ) -> None:
     agent, other = trials.agent, pull_image()
@@ -119,7 +119,7 @@ def test_a_wrong_list_trips_the_brake_and_a_person_releases_it(
     assert all(trial.probe.alive() for trial in running)
     assert agent.findings(event="circuit_breaker.opened")[-1]["kind"] == "alarm"
     assert agent.cli("status").returncode == VIOLATIONS
-    assert agent.cli("circuit_breaker", "release").returncode == 0
+    assert agent.cli("circuit-breaker", "reset").returncode == 0
     for trial in running:
         trials.ended(trial, "unlisted")
         assert state(host, trial.name) == "exited"
