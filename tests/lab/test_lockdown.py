@@ -180,17 +180,6 @@ def test_observe_mode_reports_and_changes_nothing(street: Street) -> None:
     street.end()
 
 
-def test_the_selftest_proves_the_lockdown(locked: Street) -> None:
-    """Mirror and firewall are tried, an unlisted image too; nothing of it is left."""
-    done = locked.agent.cli("selftest", "--output", "json")
-    checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
-    wanted = {"agent", "allowlist", "mirror", "egress", "unlisted image", "finding"}
-    assert {name for name in wanted if checks[name]["state"] != "ok"} == set(), checks
-    assert done.returncode == 0
-    assert "selftest" not in locked.host.docker("ps", "--all").stdout
-    assert "selftest" not in locked.host.docker("images").stdout
-
-
 def test_enforce_mode_leads_to_the_private_registry_and_nowhere_else(locked: Street) -> None:
     assert locked.mirrors() == [f"{MIRROR}/"]
     assert locked.walled()
@@ -211,6 +200,18 @@ def test_enforce_mode_leads_to_the_private_registry_and_nowhere_else(locked: Str
     assert str(locked.host.engine_pid) not in others
     said = locked.agent.cli("status").stdout
     assert "firewall in place" in said and "daemon.json in place" in said
+
+
+def test_the_selftest_proves_the_lockdown(locked: Street) -> None:
+    """Mirror and firewall are tried, an unlisted image too; nothing of it is left. It follows the
+    test of the engine's refusals: it asks the known registries itself, as root."""
+    done = locked.agent.cli("selftest", "--output", "json")
+    checks = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    wanted = {"agent", "allowlist", "mirror", "egress", "unlisted image", "finding"}
+    assert {name for name in wanted if checks[name]["state"] != "ok"} == set(), checks
+    assert done.returncode == 0
+    assert "selftest" not in locked.host.docker("ps", "--all").stdout
+    assert "selftest" not in locked.host.docker("images").stdout
 
 
 def test_applying_by_hand_beside_the_agent_harms_nothing(locked: Street) -> None:
