@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.lab.apt import run_checked
+from tests.lab.apt_sources import debian_mirror
 from tests.lab.errors import LabError
 from tests.lab.paths import cache_directory, cache_lock
 
@@ -54,7 +55,7 @@ def make(suite: str) -> Path:
 
 
 def _bootstrap(suite: str, place: Path) -> None:
-    mirror = os.environ.get("DOCKWARDEN_LAB_MIRROR", "http://deb.debian.org/debian")
+    mirror = debian_mirror()
     staging = place.with_name(f".{place.name}")
     shutil.rmtree(staging, ignore_errors=True)
     place.parent.mkdir(parents=True, exist_ok=True)
