@@ -46,8 +46,9 @@ def history(workspace: Workspace) -> list[str]:
 
 
 def test_what_is_saved_is_read_again(workspace: Workspace) -> None:
-    workspace.save(full("acme"), "everything")
-    assert Workspace.open(workspace.path).draft("acme") == full("acme")
+    everything = full("acme")
+    workspace.save(everything, "everything")
+    assert Workspace.open(workspace.path).draft("acme") == everything
 
 
 def test_the_organization_comes_first_and_parents_before_children(workspace: Workspace) -> None:
@@ -65,8 +66,9 @@ def test_each_change_is_one_commit_of_its_files_only(workspace: Workspace) -> No
     (workspace.path / "notes.txt").write_text("mine")
     subprocess.run(["git", "add", "notes.txt"], cwd=workspace.path, check=True)
     before = history(workspace)
-    workspace.save(full("acme"), "approve two images")
-    workspace.save(full("acme"), "nothing changed")
+    draft = full("acme")
+    workspace.save(draft, "approve two images")
+    workspace.save(draft, "nothing changed")
     assert history(workspace) == ["approve two images", *before]
     staged = subprocess.run(
         ["git", "diff", "--cached", "--name-only"],
