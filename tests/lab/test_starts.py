@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import http
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,8 @@ from tests.lab.trials import Trial, Trials, state
 
 RESTART_S = 1.2  # the engine's restart policy waits 100 ms, then 200, then 400
 AT_ONCE = 200
+# What runc says of a container whose process was killed before it could start.
+KILLED = ("PID from pipe", "signal: killed", "connection reset")
 
 
 def test_an_approved_image_runs_and_an_unapproved_one_never_does(
@@ -193,24 +197,37 @@ def test_a_burst_as_compose_makes_it(
 def test_two_hundred_starts_at_once(
     trials: Trials, host: LabHost, good: BuiltImage, bad: BuiltImage
 ) -> None:
-    """By back-to-back calls of the raw API: no unapproved one runs, every approved one does."""
+    """By back-to-back calls of the raw API: no unapproved one runs, every approved one does.
 
-    def start(number: int) -> tuple[BuiltImage, Trial, int]:
+    A host this busy may fail a start by itself (containerd's shim has time limits of its own): that
+    is warned of and tried again, unless runc says that its process was killed, as the gate does.
+    """
+
+    def start(number: int) -> tuple[BuiltImage, Trial, int, Any]:
         image, name = (good, bad)[number % 2], f"swarm-{number}"
         trial = Trial(name, trials.probe())
         body = trials.body(image, trial.probe, once=True)
         status, answer = host.api("POST", f"/containers/create?name={name}", body, timeout_s=120)
         if status == http.HTTPStatus.CREATED:
-            status, _ = host.api("POST", f"/containers/{answer['Id']}/start", timeout_s=120)
-        return image, trial, status
+            path = f"/containers/{answer['Id']}/start"
+            status, answer = host.api("POST", path, timeout_s=120)
+            if image is good and status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                warnings.warn(f"the engine failed to start {name}: {answer}", stacklevel=1)
+                if not any(words in str(answer) for words in KILLED):
+                    status, answer = host.api("POST", path, timeout_s=120)
+        return image, trial, status, answer
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         started = list(pool.map(start, range(AT_ONCE)))
-    ran = [trial.name for image, trial, _ in started if image is bad and trial.probe.ran]
+    ran = [trial.name for image, trial, _, _ in started if image is bad and trial.probe.ran]
     assert ran == []
-    statuses = {status for image, _, status in started if image is good}
-    assert statuses == {http.HTTPStatus.NO_CONTENT}
-    for image, trial, _ in started:
+    failed = [
+        (trial.name, status, answer)
+        for image, trial, status, answer in started
+        if image is good and status != http.HTTPStatus.NO_CONTENT
+    ]
+    assert failed == []
+    for image, trial, _, _ in started:
         if image is good:
             trial.probe.wait()
             assert trials.agent.findings(name=trial.name) == []
