@@ -10,7 +10,7 @@ from collector.collector_config import DEFAULT_FILE, FILE_VARIABLE, PREFIX
 from collector.commands.admin import admin
 from collector.commands.common import Called
 from collector.commands.enrolment import enrolment
-from collector.commands.fleet_commands import hosts
+from collector.commands.fleet_commands import hosts, violations
 from collector.commands.serve_commands import check, migrate, prune, serve
 
 _EPILOG = f"""\b
@@ -58,7 +58,7 @@ def cli(ctx: click.Context, file: Path | None) -> None:
     ctx.obj = Called(file)
 
 
-for command in (serve, check, migrate, hosts, enrolment, admin, prune):
+for command in (serve, check, migrate, hosts, violations, enrolment, admin, prune):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
 Being killed at any point loses nothing: what was not acknowledged is still in the spool.
 """
 
+import contextlib
 import os
 import resource
 import select
@@ -62,7 +63,10 @@ class Parent:
 def main() -> int:
     """0 after a run, however it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when to end
-    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    with contextlib.suppress(
+        PermissionError
+    ):  # as in the packaged service: it reports all the same
+        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     parent = Parent()

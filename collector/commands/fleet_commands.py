@@ -1,4 +1,4 @@
-"""hosts: the fleet at a terminal; prints, decides nothing."""
+"""hosts, violations: the fleet at a terminal; prints, decides nothing."""
 
 import json
 import sys
@@ -46,3 +46,28 @@ def hosts(called: Called, status: str | None, as_json: bool) -> None:
         )  # fmt: skip
     if any(row.status is not HostStatus.ONLINE for row in found):
         sys.exit(3)
+
+
+@click.command()
+@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True,
+              help="How many, latest first.")  # fmt: skip
+@json_option
+@click.pass_obj
+def violations(called: Called, last: int, as_json: bool) -> None:
+    """What ran or tried to without approval, on all hosts."""
+    from collector.store.fleet import FleetReader
+    from collector.web.page_values import FindingFilter
+
+    with opened(called) as database:
+        found = FleetReader(database).findings(FindingFilter(), limit=last).rows
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in found], default=str, indent=2))
+        return
+    table(
+        ("AT", "HOST", "CONTAINER", "IMAGE", "VERDICT", "ACTION", "RAN", "COUNT"),
+        [
+            (f"{r.at:%Y-%m-%d %H:%M:%S}Z", r.host_name, r.container, r.reference, r.verdict,
+             r.action, "unknown" if r.ran_ms is None else f"{r.ran_ms:.0f} ms", str(r.occurrences))
+            for r in found
+        ],
+    )  # fmt: skip

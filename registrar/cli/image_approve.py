@@ -47,7 +47,9 @@ DEFAULT_LIFETIME = 90 * DAY
 @click.option("--tag", "tags", multiple=True, help="Another tag of the same content; checked.")
 @click.option("--expires", help="90d, 2027-01-31; default 90d or the longest permitted.")
 @reason_option
-@click.option("--requester", required=True, help="Who asked for the image.")
+@click.option(
+    "--requester", help="Who asked for the image; needless where the approver may be the one."
+)
 @approver_option
 @click.option("--scanner", "scanners", multiple=True, help="A scanner whose verdict was good.")
 @click.option("--licence", "licences", multiple=True, help="An SPDX licence found in the image.")
@@ -75,7 +77,7 @@ def approve(
     tags: tuple[str, ...],
     expires: str | None,
     reason: str,
-    requester: str,
+    requester: str | None,
     approver: str | None,
     scanners: tuple[str, ...],
     licences: tuple[str, ...],
@@ -103,6 +105,10 @@ def approve(
     workspace = Workspace.open(path)
     who = approver_of(workspace, scope, approver)
     alone = workspace.scope_rule(scope).requester_may_approve
+    if requester is None and alone:
+        requester = who
+    if requester is None:
+        raise click.UsageError("Name who asked for the image with --requester.")
     check_two_people(requester, who, may_be_one=alone, scope=scope)
     chain = chain_of(scope, workspace.draft)
     terms = Terms(

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from securesystemslib.signer import Signer
 
 from registrar.registrar_errors import KeyUnusable
 from registrar.repository.key_folder import KeyFolder, Secret
@@ -63,12 +66,41 @@ def secret(file: Path | None, *, confirm: bool = False) -> Secret:
     return answer
 
 
+class Opened:
+    """Opens keys with as few questions as possible; never tries a PIN on a device unasked."""
+
+    def __init__(self, folder: KeyFolder, ask: Secret) -> None:
+        self._folder, self._ask = folder, ask
+        self._given: list[str] = []
+
+    def signer(self, key: EnrolledKey) -> Signer:
+        """What signs with the key; raises `KeyUnusable`."""
+        if key.uri:
+            return self._folder.signer(key, self._ask)
+        for known in self._given:
+            with suppress(KeyUnusable):
+                return self._folder.signer(key, partial(_known, known))
+        return self._folder.signer(key, self._remember)
+
+    def _remember(self, prompt: str) -> str:
+        self._given.append(self._ask(prompt))
+        return self._given[-1]
+
+
+def _known(passphrase: str, _prompt: str) -> str:
+    return passphrase
+
+
 def online_keys(where: Workspace, folder: KeyFolder, ask: Secret) -> OnlineKeys:
-    """The online keys, opened; raises `KeyUnusable` where this machine lacks one."""
+    """The online keys, opened; raises `KeyUnusable` where this machine lacks one.
+
+    A passphrase that opened one key is tried on the next before anybody is asked again.
+    """
     roles, keys = where.rules().roles, where.keys()
+    opened = Opened(folder, ask)
 
     def signers(names: Iterable[str], threshold: int) -> tuple[Any, ...]:
-        return tuple(folder.signer(enrolled(keys, name), ask) for name in list(names)[:threshold])
+        return tuple(opened.signer(enrolled(keys, name)) for name in list(names)[:threshold])
 
     snapshot, timestamp = roles["snapshot"], roles["timestamp"]
     return OnlineKeys(

@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 from agent.errors import ConfigInvalid
 from collector.cli import cli
 from collector.collector_config import Config, load
+from collector.store.database import Database
+from tests.collector.local_collector import local_collector
 
 
 @pytest.fixture
@@ -43,6 +45,22 @@ def test_a_secret_is_made_shown_once_and_revoked(file: Path) -> None:
     assert run(file, "enrolment", "revoke", secret["id"]).stdout == "revoked\n"
     again = run(file, "enrolment", "revoke", secret["id"])
     assert (again.exit_code, "in force" in again.output) == (1, True)
+
+
+def test_violations_of_all_hosts_latest_first(tmp_path: Path, file: Path) -> None:
+    assert run(file, "check").exit_code == 0
+    database = Database.open(f"sqlite:///{tmp_path}/data/collector.db")
+    with local_collector(database) as here:
+        host = here.enrol("web-1")
+        assert here.send(host, host.spool.findings(3)).status_code == 200
+    database.close()
+    shown = run(file, "violations").stdout.splitlines()
+    assert shown[0].split()[:3] == ["AT", "HOST", "CONTAINER"]
+    assert [line.split()[2] for line in shown[1:]] == ["web-1"] * 3
+    found = json.loads(run(file, "violations", "--json").stdout)
+    assert [each["at"] for each in found] == sorted((each["at"] for each in found), reverse=True)
+    last = json.loads(run(file, "violations", "--last", "1", "--json").stdout)
+    assert last == found[:1]
 
 
 @pytest.mark.parametrize("words", [[], ["enrolment"], ["enrolment", "new"], ["admin"], ["serve"]])

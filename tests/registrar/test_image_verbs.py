@@ -66,6 +66,18 @@ def test_who_asks_does_not_approve(admin: AdminFolder, stored: Stored, web: Buil
     assert admin.verdict(stored.reference(web), "acme") == "approved"
 
 
+def test_who_asks_need_be_named_only_where_another_approves(
+    admin: AdminFolder, stored: Stored, web: BuiltImage
+) -> None:
+    words = ("--scope", "acme", "--reason", "x", "--approver", "ann", "-y")
+    ran = admin.run("image", "approve", stored.reference(web), *words)
+    assert (ran.code, "--requester" in ran.err) == (2, True)
+    admin.fine("policy", "set", "--scope", "acme", "--one-person", "--reason", "small", "-y")
+    admin.fine("image", "approve", stored.reference(web), *words)
+    (one,) = admin.workspace.draft("acme").approvals.values()
+    assert one.requester == "ann"
+
+
 @pytest.mark.parametrize(
     ("approver", "word"), [("eve", "'eve' signs not for acme"), (None, "missing")]
 )

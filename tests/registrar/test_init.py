@@ -55,6 +55,32 @@ def test_a_passphrase_is_asked_for_twice(tmp_path: Path) -> None:
     assert (team.keys / "ann.pem").exists()
 
 
+def test_a_passphrase_that_fits_both_online_keys_is_asked_for_once(tmp_path: Path) -> None:
+    solo = Ceremony(tmp_path).start()
+    solo.approve(1)
+    solo.run("sign", "--key", "solo", "--yes")
+    known = {key: None for key in os.environ if key.startswith("DOCKWARDEN_")}
+    command = ["-C", str(solo.path), "publish", "--keys", str(solo.keys)]
+    result = CliRunner().invoke(cli, command, input=f"{PASSPHRASE}\n", env=known)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Passphrase") == 1
+
+
+def test_where_the_second_key_has_another_it_is_asked_for(tmp_path: Path) -> None:
+    solo = Ceremony(tmp_path).start()
+    (tmp_path / "other").write_text("another passphrase\n")
+    other = ("--passphrase-file", str(tmp_path / "other"))
+    solo.run("key", "new", "clock", "--role", "timestamp", *other)
+    solo.run("key", "revoke", "online-timestamp")
+    solo.run("sign", "--key", "solo", "--yes")
+    known = {key: None for key in os.environ if key.startswith("DOCKWARDEN_")}
+    command = ["-C", str(solo.path), "publish", "--keys", str(solo.keys)]
+    typed = f"{PASSPHRASE}\nanother passphrase\n"
+    result = CliRunner().invoke(cli, command, input=typed, env=known)
+    assert result.exit_code == 0, result.output
+    assert "Passphrase of clock" in result.output
+
+
 def test_a_team_publishes_once_enough_have_signed(tmp_path: Path) -> None:
     team = Ceremony(tmp_path).start_team().signed_by("ann")
     assert "1 of 2 administrators have signed acme: ann" in team.run("status")

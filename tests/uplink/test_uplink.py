@@ -16,9 +16,9 @@ from agent.adapters.spool import SqliteSpool
 from agent.adapters.system_clock import SystemClock
 from agent.adapters.uplink_helper import Uplink, UplinkState
 from agent.control.spooling import SpooledFindings
-from agent.uplink.uplink_order import Order
+from agent.uplink.uplink_order import Order, said, to_line
 from tests.fakes.findings import a_finding
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.uplink.collector_process import ROOT, CollectorProcess, collector_process
 from tests.uplink.crashing import of_image
 
@@ -73,6 +73,24 @@ def test_enrolled_by_its_secret_it_delivers_what_was_there_and_what_comes(
     host = json.loads(rig.token.read_text())["host_id"]
     rows = collector.rows("SELECT host_id FROM events")
     assert [str(row[0]).replace("-", "") for row in rows].count(host.replace("-", "")) == 6
+
+
+def test_it_reports_also_where_it_may_not_change_its_priority(tmp_path: Path) -> None:
+    """As in the packaged service, whose filter refuses the call."""
+    prefix = ["nice", "-n", "39"]  # whatever it was, now the last; it would have to rise
+    if os.geteuid() == 0:
+        prefix = ["setpriv", "--inh-caps=-sys_nice", "--bounding-set=-sys_nice", *prefix]
+    order = Order(str(tmp_path / "spool.db"), "http://127.0.0.1:9", str(tmp_path / "none"), "web-1")
+    done = subprocess.run(
+        [*prefix, sys.executable, "-P", "-m", "agent.uplink"],
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input=to_line(order),
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert said(done.stdout).refused, done.stderr.decode()
 
 
 def test_a_refused_token_is_told_and_never_exchanged(
