@@ -1,4 +1,4 @@
-"""A certificate authority and a server's certificate for 127.0.0.1, made for one test."""
+"""A certificate authority and a server's certificate, made for one test."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,8 @@ class Authority:
     key_file: Path
 
 
-def make_authority(directory: Path) -> Authority:
-    """One self-signed certificate, which is its own authority."""
+def make_authority(directory: Path, *names: str) -> Authority:
+    """One self-signed certificate, which is its own authority, for 127.0.0.1 and these names."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -34,7 +34,10 @@ def make_authority(directory: Path) -> Authority:
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, names)]
+            ),
+            False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())

@@ -173,29 +173,29 @@ def make_probe(tmp_path: Path) -> Callable[[], Probe]:
 
 
 @pytest.fixture(scope="session")
-def good(registry: Registry) -> BuiltImage:
+def good(shared_host: LabHost, registry: Registry) -> BuiltImage:
     """An image on the shared host that every list of the fixtures below approves."""
-    return pulled(registry, images.build("lab/good"))
+    return pulled(shared_host, registry, images.build("lab/good"))
 
 
 @pytest.fixture(scope="session")
-def bad(registry: Registry) -> BuiltImage:
+def bad(shared_host: LabHost, registry: Registry) -> BuiltImage:
     """An image on the shared host that nobody ever approves."""
-    return pulled(registry, images.build("lab/bad"))
+    return pulled(shared_host, registry, images.build("lab/bad"))
 
 
 @pytest.fixture
 def pull_image(
-    registry: Registry, make_image: Callable[..., BuiltImage]
+    shared_host: LabHost, registry: Registry, make_image: Callable[..., BuiltImage]
 ) -> Callable[..., BuiltImage]:
     """A maker of images of the test's own, pushed and pulled to the shared host."""
-    return lambda **options: pulled(registry, make_image(**options))
+    return lambda **options: pulled(shared_host, registry, make_image(**options))
 
 
-def pulled(registry: Registry, image: BuiltImage) -> BuiltImage:
-    """Push an image and pull it to the registry's host."""
+def pulled(host: LabHost, registry: Registry, image: BuiltImage) -> BuiltImage:
+    """Push an image to the host's registry and pull it from there."""
     registry.push(image)
-    registry.host.docker("pull", "-q", image.reference())
+    host.docker("pull", "-q", image.reference())
     return image
 
 

@@ -1,4 +1,4 @@
-"""A real registry inside a lab host, and the few calls of its API that tests need.
+"""A real registry inside a machine of the lab, and the few calls of its API that tests need.
 
 Source of the protocol: OCI distribution specification 1.1, push and pull.
 """
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from tests.lab import tools
 from tests.lab.built import BuiltImage, PlatformImage, digest
 from tests.lab.errors import LabError
-from tests.lab.host import LabHost
+from tests.lab.machine import Machine
 from tests.patience import PATIENCE
 
 CONFIGURATION = """\
@@ -43,7 +43,7 @@ class Canned:
 class Registry:
     """Debian's docker-registry on the host's loopback; its storage lies in the work directory."""
 
-    def __init__(self, host: LabHost, *, port: int = 5000) -> None:
+    def __init__(self, host: Machine, *, port: int = 5000) -> None:
         self.host = host
         self.port = port
         self.address = f"127.0.0.1:{port}"

@@ -157,10 +157,9 @@ def test_what_is_written_inside_stays_inside(lab_host: Callable[..., LabHost]) -
 
 def test_hosts_run_side_by_side(lab_host: Callable[..., LabHost]) -> None:
     hosts = [lab_host("20.10"), lab_host("newest", cgroup="v2")]
-    pushed = [Registry(host) for host in hosts]
-    for registry in pushed:
-        with registry:
+    for host in hosts:
+        with Registry(host) as registry:
             registry.push(images.build("lab/side", "1"))
-            registry.host.docker("pull", "127.0.0.1:5000/lab/side:1")
+            host.docker("pull", "127.0.0.1:5000/lab/side:1")
     listed = [json.loads(json.dumps(host.api("GET", "/images/json")[1])) for host in hosts]
     assert [len(one) for one in listed] == [1, 1]

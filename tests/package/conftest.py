@@ -1,5 +1,6 @@
 """Fixtures of the packages' tests: what is built, and one booted machine a Debian release."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,14 @@ def debs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         dist = build(folder, "dockwarden", "--format", "deb", "--version", each)
         found[each] = dist / f"dockwarden_{each}-1_amd64.deb"
     return {"now": found[version()], "next": found[NEXT]}
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the debs of all three programs (`DOCKWARDEN_DIST`, if they are built)."""
+    if built := os.environ.get("DOCKWARDEN_DIST"):
+        return Path(built)
+    return build(tmp_path_factory.mktemp("programs"), "--format", "deb")
 
 
 @pytest.fixture(scope="session")
