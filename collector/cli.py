@@ -17,7 +17,7 @@ _EPILOG = f"""\b
 Configuration: {DEFAULT_FILE} (or --config, or {FILE_VARIABLE}), then the environment:
 each key as {PREFIX}TABLE_KEY, such as {PREFIX}DATABASE_URL.
 
-Exit codes: 0 fine, 1 error, 2 wrong usage, 3 hosts need attention.
+Exit codes: 0 success, 1 error, 2 wrong usage, 3 hosts need attention.
 """
 
 
@@ -46,7 +46,7 @@ class _Group(click.Group):
 )  # fmt: skip
 @click.pass_context
 def cli(ctx: click.Context, file: Path | None) -> None:
-    """Receives the reports of all hosts, keeps them, and shows the fleet.
+    """Receive the reports of all hosts, store them, and show the fleet.
 
     \b
     First steps:

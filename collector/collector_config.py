@@ -55,7 +55,7 @@ class Kept(_Table):
 
 
 class Limits(_Table):
-    """`[limits]`, a host; 0 is no limit."""
+    """`[limits]`, for each host; 0 means no limit."""
 
     events_per_second: Annotated[float, Field(ge=0)] = 1000.0
     burst: Annotated[float, Field(ge=500)] = 5000.0
@@ -120,9 +120,9 @@ def _read(path: Path, *, needed: bool) -> tuple[dict[str, Any], list[str]]:
     except OSError as error:
         return {}, [f"{path}: {error.strerror}"]
     except UnicodeDecodeError as error:
-        return {}, [f"{path}: is no TOML: byte {error.start} is not UTF-8"]
+        return {}, [f"{path}: is not TOML: byte {error.start} is not UTF-8"]
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
-        return {}, [f"{path}: is no TOML at {toml_fault(text)}: {error}"]
+        return {}, [f"{path}: is not TOML at {toml_fault(text)}: {error}"]
 
 
 def _add_environment(

@@ -10,17 +10,17 @@ from collector.commands.common import Called, opened, person
 
 @click.group()
 def admin() -> None:
-    """Accounts of the page."""
+    """Manage the accounts of the page."""
 
 
 @admin.command("set-password")
-@click.option("--name", default="admin", show_default=True, help="The account.")
+@click.option("--name", default="admin", show_default=True, help="The name of the account.")
 @click.option("--role", type=click.Choice(["administrator", "reader"]), default="administrator",
               show_default=True)  # fmt: skip
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read it from standard input.")
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the password from standard input.")
 @click.pass_obj
 def set_password(called: Called, name: str, role: str, from_stdin: bool) -> None:
-    """Make an account or change its password; all its sessions end."""
+    """Make an account, or change its password and end its sessions."""
     from collector.store.access import AccountBook
     from collector.web.accounts import Account, Role
     from collector.web.login import hash_password

@@ -13,17 +13,17 @@ from collector.commands.common import Called, json_option, table, with_enrolment
 
 @click.group()
 def enrolment() -> None:
-    """Secrets with which hosts enrol."""
+    """Manage the secrets with which hosts enrol."""
 
 
 @enrolment.command("new")
-@click.option("--note", default="", help="For whom or what it is; shown in the list.")
+@click.option("--note", default="", help="What the secret is for; shown in the list.")
 @click.option("--hours", type=click.FloatRange(0.01, 8760), default=24.0, show_default=True,
-              help="For how long it is valid.")  # fmt: skip
+              help="How long the secret is valid.")  # fmt: skip
 @click.option("--uses", type=click.IntRange(1), help="How many hosts may use it [default: any].")
 @click.pass_obj
 def new(called: Called, note: str, hours: float, uses: int | None) -> None:
-    """Make a secret; it is printed once, to standard output."""
+    """Make a secret and print it once, to standard output."""
     secret, text = with_enrolments(
         called,
         lambda enrolments, by: enrolments.create(
@@ -38,7 +38,7 @@ def new(called: Called, note: str, hours: float, uses: int | None) -> None:
 @json_option
 @click.pass_obj
 def list_secrets(called: Called, as_json: bool) -> None:
-    """All secrets, without their text."""
+    """List all secrets, without their text."""
     found = with_enrolments(called, lambda enrolments, _by: enrolments.secrets())
     if as_json:
         click.echo(json.dumps([asdict(secret) for secret in found], default=str, indent=2))
@@ -64,7 +64,7 @@ def list_secrets(called: Called, as_json: bool) -> None:
 @click.argument("id")
 @click.pass_obj
 def revoke(called: Called, id: str) -> None:
-    """Revoke a secret, or a host's token: ID is either's."""
+    """Revoke a secret or a host's token; ID is the id of either."""
     now = collector_clock.now()
     if with_enrolments(called, lambda d, by: d.revoke(id, by, now) or d.revoke_host(id, by, now)):
         click.echo("revoked")

@@ -13,12 +13,12 @@ from collector.commands.common import Called, json_option, opened, table
 @click.command()
 @click.option(
     "--status", type=click.Choice(["online", "degraded", "offline", "missing"]),
-    help="Only these.",
+    help="List only hosts of this status.",
 )  # fmt: skip
 @json_option
 @click.pass_obj
 def hosts(called: Called, status: str | None, as_json: bool) -> None:
-    """All hosts and where they stand; exit code 3 if any is not online."""
+    """List all hosts with their status; exit code 3 if any is not online."""
     from collector.store.fleet import FleetReader
     from collector.web.page_values import HostFilter, HostRow, HostStatus
 
@@ -50,11 +50,11 @@ def hosts(called: Called, status: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True,
-              help="How many, latest first.")  # fmt: skip
+              help="How many to list, latest first.")  # fmt: skip
 @json_option
 @click.pass_obj
 def violations(called: Called, last: int, as_json: bool) -> None:
-    """What ran or tried to without approval, on all hosts."""
+    """List what ran, or tried to run, without approval, on all hosts."""
     from collector.store.fleet import FleetReader
     from collector.web.page_values import FindingFilter
 

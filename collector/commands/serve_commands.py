@@ -21,7 +21,7 @@ def serve(called: Called) -> None:
 @click.command()
 @click.pass_obj
 def migrate(called: Called) -> None:
-    """Bring the database's tables to this version; safe to repeat.
+    """Update the database's tables to this version; safe to repeat.
 
     Update order: migrate first, then the replicas one by one.
     """
@@ -40,7 +40,7 @@ def migrate(called: Called) -> None:
 @click.command()
 @click.pass_obj
 def check(called: Called) -> None:
-    """Are the configuration and the database right? Changes no rows."""
+    """Check the configuration and the database; changes no rows."""
     from collector.store.migrate import check_current
 
     config = called.config
@@ -55,7 +55,7 @@ def check(called: Called) -> None:
 @click.command()
 @click.pass_obj
 def prune(called: Called) -> None:
-    """Delete what is older than [retention] says now; `serve` does it each hour."""
+    """Delete now what is older than [retention] allows; `serve` does that each hour."""
     from collector.store.retention import Retention
     from collector.store.retention import prune as run
 

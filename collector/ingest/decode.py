@@ -168,7 +168,7 @@ def _explain(body: bytes) -> Batch:
     try:
         raws = _RAWS.decode(body)
     except _BAD_INPUT as error:
-        raise Unreadable(f"the body is no JSON array of events: {_words(error)}") from error
+        raise Unreadable(f"the body is not a JSON array of events: {_words(error)}") from error
     if len(raws) > MOST_EVENTS:
         raise TooMany(f"{len(raws)} events in one batch; {MOST_EVENTS} is the most")
     faults = []

@@ -45,7 +45,7 @@ def enrol_route(enrolments: EnrolmentStore) -> APIRouter:
             return refused(400, "the connection ended within the body")
         except (msgspec.DecodeError, UnicodeError, ValueError, RecursionError) as error:
             return refused(
-                400, f"the body is no enrolment: {what_is_wrong(error)} ({str(error)[:200]})"
+                400, f"the body is not an enrolment: {what_is_wrong(error)} ({str(error)[:200]})"
             )
         by = Person("host " + fit(wish.hostname), request.client.host if request.client else "")
         try:

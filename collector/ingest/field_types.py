@@ -49,10 +49,10 @@ def what_is_wrong(error: BaseException) -> str:
     """Our words for what reading somebody's JSON raised; the reader's differ between releases."""
     match error:
         case msgspec.ValidationError():
-            return "it is not as its schema has it"
+            return "it does not match its schema"
         case msgspec.DecodeError() | UnicodeError():
-            return "it is no JSON in UTF-8"
+            return "it is not JSON in UTF-8"
         case RecursionError():
             return "it is nested too deeply"
         case _:
-            return "it holds a value that cannot be"
+            return "it contains an impossible value"

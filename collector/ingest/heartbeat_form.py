@@ -66,8 +66,8 @@ class _Heartbeat(Struct):
 
 _DECODER = msgspec.json.Decoder(_Heartbeat)
 _LIST_REASONS = {
-    "stale": "its allowlist is stale: the last good one is kept",
-    "too_stale": "its allowlist is past the longest staleness its organization permits",
+    "stale": "its allowlist is stale: the last good one stays in force",
+    "too_stale": "its allowlist has been stale for longer than its organization allows",
     "none": "it has no allowlist",
 }
 

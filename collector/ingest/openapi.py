@@ -38,10 +38,10 @@ EVENT: dict[str, Any] = {
 
 def _answers(**more: str) -> dict[str, Any]:
     words = {
-        "400": "What was sent cannot be read or kept; nothing was kept.",
-        "401": "The token or the secret is not in force.",
-        "413": "More than is taken at once.",
-        "503": "The database cannot take it now; Retry-After says when to ask again.",
+        "400": "The request cannot be read or stored; nothing was stored.",
+        "401": "The token or the secret is not valid.",
+        "413": "The request is too large.",
+        "503": "The database cannot store it now; Retry-After says when to try again.",
     }
     return {status: {"description": text} for status, text in (words | more).items()}
 
@@ -58,10 +58,10 @@ EVENTS: dict[str, Any] = {
     },
     "responses": _answers(
         **{
-            "200": "Committed: how many were new, and how many known already.",
+            "200": "Committed: how many events were new, and how many were already known.",
             "403": "An event of another host.",
             "415": "Another type of content.",
-            "429": "This host sends too much; Retry-After says when to go on.",
+            "429": "This host sends too much; Retry-After says when to continue.",
         }
     ),
 }

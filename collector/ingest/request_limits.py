@@ -23,7 +23,7 @@ def inflate(body: bytes, limit: int = LONGEST_INFLATED) -> bytes:
     try:
         data = machine.decompress(body, limit + 1)
     except zlib.error as error:
-        raise NoGzip(f"the body is no gzip: {error}") from error
+        raise NoGzip(f"the body is not gzip: {error}") from error
     if len(data) > limit:
         raise TooLarge(f"the body inflates to more than {limit} bytes")
     if not machine.eof or machine.unused_data:
@@ -33,7 +33,7 @@ def inflate(body: bytes, limit: int = LONGEST_INFLATED) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many events a host may send in the long run, and at once; a rate of 0 is no limit."""
+    """How many events a host may send on average, and at once; a rate of 0 means no limit."""
 
     per_second: float = 1000.0
     burst: float = 5000.0

@@ -60,7 +60,7 @@ def events_route(access: IngestAccess) -> APIRouter:
         except (NotTheirs, Unreadable) as problem:
             return _unreadable(problem)
         except (StoreUnavailable, Busy):
-            return refused(503, "the collector cannot keep reports now", _BUSY_SECONDS)
+            return refused(503, "the collector cannot store reports now", _BUSY_SECONDS)
         except ClientDisconnect:
             return refused(400, "the connection ended within the body")
         return _json(200, result)
@@ -74,9 +74,9 @@ async def _take(access: IngestAccess, request: Request) -> Result:
     if host_id is None:
         raise HttpError(401, "the token is unknown or revoked")
     if wait := access.buckets.wait(host_id, time.monotonic()):
-        raise HttpError(429, "this host sends more than its share", wait)
+        raise HttpError(429, "this host sends more than its limit", wait)
     if headers.get("content-type", "").partition(";")[0].strip().lower() != BATCH_TYPE:
-        raise HttpError(415, f"the content type has to be {BATCH_TYPE}")
+        raise HttpError(415, f"the content type must be {BATCH_TYPE}")
     body = _plain(await read_body(request, LONGEST_BODY), headers.get("content-encoding", ""))
     batch = decode(body, host_id=host_id, received_at=us(collector_clock.now()))
     access.buckets.take(host_id, len(batch.records), time.monotonic())

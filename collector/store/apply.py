@@ -134,7 +134,9 @@ def _follow(
     followed = follow(chain or Chain(0, START), records)
     proofs = list(followed.gaps)
     if chain is None and host.epochs:
-        proofs.append(Gap(RESTARTED, 1, followed.chain.through, detail="the spool was made anew"))
+        proofs.append(
+            Gap(RESTARTED, 1, followed.chain.through, detail="the spool was replaced by a new one")
+        )
     host.epochs[epoch] = followed.chain
     chain_gaps.keep(connection, host_id, epoch, proofs, host.received_at)
     return followed

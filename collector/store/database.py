@@ -36,7 +36,7 @@ class Database:
         try:
             parsed = make_url(url)
         except ArgumentError as error:
-            raise Refused("database.url is no URL", hint=_EXAMPLES) from error
+            raise Refused("database.url is not a URL", hint=_EXAMPLES) from error
         backend = parsed.get_backend_name()
         if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
             return cls(_sqlite(parsed.database, connections), url)

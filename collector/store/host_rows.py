@@ -109,7 +109,7 @@ def _reasons(row: Row[Any]) -> tuple[str, ...]:
         return said
     if row.heartbeat_at is None:
         return ("it was enrolled but has not sent a heartbeat",)
-    return ("nothing was heard from it for longer than its interval and 60 s", *said)
+    return ("it has not reported for longer than its interval plus 60 s", *said)
 
 
 def _twins(connection: Connection, row: Row[Any]) -> tuple[str, ...]:

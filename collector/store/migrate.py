@@ -37,7 +37,7 @@ def check_current(database: Database) -> None:
     criteria = ScriptDirectory.from_config(_config()).get_current_head() or ""
     if found != criteria:
         raise SchemaBehind(
-            f"the database's tables are of revision {found or 'none'}, not {criteria}",
+            f"the database's tables have revision {found or 'none'}, not {criteria}",
             hint="run: dockwarden-collector migrate",
         )
 

@@ -24,7 +24,7 @@ def sliced(
 
 
 def after_id(after: str) -> str | None:
-    """The id in `Slice.after`; None for the first page and for what is no id."""
+    """The id in `Slice.after`; None for the first page and for what is not an id."""
     try:
         return str(UUID(after)) if after else None
     except ValueError:

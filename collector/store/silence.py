@@ -36,7 +36,7 @@ class Alert:
 def check(database: Database, now: datetime, *, announce: bool) -> int:
     """Write down every changed status, and an alert for each if `announce`; returns how many.
 
-    A host that appears for the first time is no alert.
+    A host that appears for the first time is not an alert.
     """
     h = hosts.c
     stands = where.status_at(now).label("stands")

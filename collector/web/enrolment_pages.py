@@ -51,7 +51,7 @@ def create_secret(context: RequestContext) -> Response:
 def revoke_secret(context: RequestContext) -> Response:
     """No host enrols with it any more; those that did stay."""
     if not context.ports.enrolment.revoke(context.parts["id"], context.actor, context.now):
-        raise HTTPException(409, "This secret is not in force any more.")
+        raise HTTPException(409, "This secret is no longer valid.")
     return RedirectResponse("/enrolment", 303)
 
 

@@ -49,11 +49,13 @@ def parse_finding_filter(
     until = (last + timedelta(days=1)) if last else _whole_hour(now) + _HOUR
     since = first or until - PERIODS[chosen][1]
     if since >= until:
-        problems.append("“From” is after “to”, so the days were left out.")
+        problems.append("“From” is after “to”, so both were ignored.")
         until = _whole_hour(now) + _HOUR
         since = until - PERIODS[chosen][1]
     if until - since > timedelta(days=_MOST_DAYS):
-        problems.append(f"At most {_MOST_DAYS} days are shown at once, the last of these here.")
+        problems.append(
+            f"At most {_MOST_DAYS} days can be shown at once; these are the last of them."
+        )
         since = until - timedelta(days=_MOST_DAYS)
     width = next((w for span, w in _WIDTHS if until - since <= span), timedelta(days=1))
     parsed = FindingFilter(
@@ -109,7 +111,7 @@ def _day(query: Mapping[str, str], name: str, problems: list[str]) -> datetime |
         if not 1970 <= day.year < 2200:  # what the store can keep
             raise ValueError
     except ValueError:
-        problems.append(f"“{value}” is no day such as 2026-01-31, so “{name}” was left out.")
+        problems.append(f"“{value}” is not a day such as 2026-01-31, so “{name}” was ignored.")
         return None
     return datetime.combine(day, time(), UTC)
 

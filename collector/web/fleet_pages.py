@@ -129,4 +129,4 @@ def _digest(context: RequestContext) -> str:
     try:
         return str(Digest.parse(context.parts["digest"]))
     except InvalidDigest:
-        raise HTTPException(404, "An image is named by its whole digest here.") from None
+        raise HTTPException(404, "Give the whole digest of the image.") from None

@@ -66,12 +66,12 @@ def revoke_host(context: RequestContext) -> Response:
     """Take the token away: from now on nothing that the host sends is believed."""
     detail = _detail(context)
     if not context.ports.enrolment.revoke_host(detail.row.id, context.actor, context.now):
-        raise HTTPException(409, "This host has no token: it was revoked already.")
+        raise HTTPException(409, "This host has no token: its token was already revoked.")
     return RedirectResponse(context.path.removesuffix("/revoke"), 303)
 
 
 def _detail(context: RequestContext) -> HostDetail:
     detail = context.ports.fleet.host(context.parts["id"], context.now)
     if detail is None:
-        raise HTTPException(404, "There is no such host: it may have been forgotten.")
+        raise HTTPException(404, "There is no such host: its records may have been deleted.")
     return detail

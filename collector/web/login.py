@@ -56,7 +56,7 @@ def log_in(context: RequestContext) -> Response:
         if failures >= MOST_FAILURES:
             minutes = int(WITHIN.total_seconds() // 60)
             refusal = _form(
-                context, parsed, f"Too often wrong: try again in {minutes} minutes.", 429
+                context, parsed, f"Too many failed logins: try again in {minutes} minutes.", 429
             )
             refusal.headers["Retry-After"] = str(int(WITHIN.total_seconds()))
             return refusal

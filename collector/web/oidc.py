@@ -104,7 +104,7 @@ def _finish(
     who, role = name_of(claims), role_of(claims, oidc)
     if role is None:
         context.note("login.refused", who, f"in no mapped group of {oidc.groups_claim}")
-        raise HTTPException(403, "None of your groups may come in: ask an administrator.")
+        raise HTTPException(403, "None of your groups may sign in: ask an administrator.")
     # A page instead of a redirect: browsers send Strict cookies only once we lead on ourselves.
     return sign_in(context, rendered(context, "signed_in.html", parsed=parsed), who, role)
 
@@ -129,5 +129,6 @@ def _refused(error: Exception) -> HTTPException:
     """The details, which may hold secrets of the provider, go to the log's owner only."""
     log.warning("oidc.refused", extra={"error": type(error).__name__, "detail": str(error)})
     return HTTPException(
-        502, "The sign-in service did not vouch for you. Try again, or ask whoever runs it."
+        502,
+        "The sign-in service did not confirm who you are. Try again, or ask its administrators.",
     )

@@ -74,7 +74,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _unavailable(request: Request, error: Exception) -> Response:
     """The store does not answer: said to whoever asks, told in full to the log only."""
     log.warning("page.unavailable", extra={"path": request.url.path, "error": str(error)})
-    return _answer(request, 503, "The collector's database does not answer. Try again shortly.")
+    return _answer(request, 503, "The collector's database does not answer. Try again soon.")
 
 
 async def _failed(request: Request, _error: Exception) -> Response:

@@ -68,7 +68,9 @@ def route(page: Page, ports: Ports, settings: PageSettings) -> Route:
         form = await _form(request) if page.method == "POST" else {}
         context = context_of(request, ports, settings, session=session, form=form)
         if page.method == "POST" and not _is_meant(page, context):
-            raise HTTPException(403, "This form is too old or came from elsewhere: load it again.")
+            raise HTTPException(
+                403, "This form has expired or came from another site: load the page again."
+            )
         return await run_in_threadpool(page.handler, context)
 
     handler: Callable[[Request], Awaitable[Response]] = endpoint
@@ -104,7 +106,9 @@ def _refusal(page: Page, request: Request, session: Session | None) -> Response 
     if session is None:
         return _to_login(request)
     if not session.role.covers(page.needs):
-        raise HTTPException(403, "Your role may read but not change: ask an administrator.")
+        raise HTTPException(
+            403, "Your role may read but not change anything: ask an administrator."
+        )
     return None
 
 
@@ -133,9 +137,9 @@ async def _form(request: Request) -> dict[str, str]:
     async for part in request.stream():
         body += part
         if len(body) > _LONGEST_FORM:
-            raise HTTPException(413, "This form is longer than any of ours.")
+            raise HTTPException(413, "The form is too long.")
     try:
         fields = parse_qs(bytes(body).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:  # neither UTF-8 nor so few fields
-        raise HTTPException(400, "This is no form of ours.") from None
+        raise HTTPException(400, "The form could not be read.") from None
     return {name: values[-1] for name, values in fields.items()}

@@ -22,19 +22,31 @@ from registrar.workspace import Workspace
 
 @click.group(name="break-glass")
 def break_glass() -> None:
-    """Help one host through the hour in which the list itself is in the way."""
+    """Keep one host from stopping containers while the list prevents an urgent repair."""
 
 
 @break_glass.command()
 @click.option("--host", required=True, help="The host's id, as `break-glass request` prints it.")
-@click.option("--nonce", required=True, help="The nonce that it prints; each works once.")
-@click.option("--hours", type=float, default=4.0, show_default=True, help="At most 4.")
-@click.option("--key", "name", required=True, help="The enrolled break-glass key.")
-@click.option("--reason", required=True, help="Why; the host reports it.")
-@click.option("--issued-by", help="Who issues it; default: the key's name.")
+@click.option(
+    "--nonce", required=True, help="The nonce that `break-glass request` prints; it works once."
+)
+@click.option(
+    "--hours",
+    type=float,
+    default=4.0,
+    show_default=True,
+    help="How many hours the token holds, at most 4.",
+)
+@click.option(
+    "--key", "name", required=True, help="The enrolled break-glass key that signs the token."
+)
+@click.option("--reason", required=True, help="Why the token is issued; the host reports it.")
+@click.option("--issued-by", help="Who issues the token; default: the key's name.")
 @keys_option
 @passphrase_option
-@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Into this file.")
+@click.option(
+    "--to", type=click.Path(dir_okay=False, path_type=Path), help="Write the token to this file."
+)
 @click.pass_obj
 def issue(
     path: Path,

@@ -1,4 +1,4 @@
-"""`deny`: images that must not run, said by a level or by those on call; parsing and printing."""
+"""`deny`: images that must not run, by a level or the people on call; parsing and printing."""
 
 from datetime import datetime
 from pathlib import Path
@@ -29,15 +29,17 @@ from registrar.workspace import Workspace
 
 @click.group()
 def deny() -> None:
-    """Forbid images, whoever approves them."""
+    """Forbid images, whatever approves them."""
 
 
 @deny.command()
 @click.argument("image", metavar="DIGEST|REFERENCE")
 @scope_option
 @reason_option
-@click.option("--by", default="", help="Who denies; default: nobody is named.")
-@click.option("--for", "length", help="How long; for the scope emergency alone, 24h at most.")
+@click.option("--by", default="", help="Who denies the image; default: no name is recorded.")
+@click.option(
+    "--for", "length", help="How long the deny holds; only for the scope emergency, at most 24h."
+)
 @yes_option
 @registry_options
 @click.pass_obj
@@ -54,10 +56,10 @@ def add(
     ca_file: Path | None,
     docker_config: Path | None,
 ) -> None:
-    """Deny an image in a scope and all below it.
+    """Deny an image in a scope and all scopes below it.
 
-    By reference every digest is denied, also as a layer stack that others build on; by a digest
-    of nothing approved, that digest alone. The scope `emergency` is signed by those on call.
+    A reference denies every digest of the image, also as the base of other images. A digest that no
+    approval contains denies that digest only. The people on call sign the scope `emergency`.
 
     \b
     Examples:
@@ -91,9 +93,9 @@ def add(
 @yes_option
 @click.pass_obj
 def remove(path: Path, *, digest: str, scope: str, reason: str, yes: bool) -> None:
-    """Take back the denies of a scope that name this digest.
+    """Remove the denies of a scope that name this digest.
 
-    A revocation that was published stays until its approval has ended.
+    A published revocation stays until its approval has ended.
     """
     workspace = Workspace.open(path)
     wanted = _digest(digest)
@@ -113,7 +115,9 @@ def remove(path: Path, *, digest: str, scope: str, reason: str, yes: bool) -> No
 
 
 @deny.command(name="list")
-@click.option("--scope", default="", help="Only this level; default: all, and emergency.")
+@click.option(
+    "--scope", default="", help="Show only this level; default: all levels and emergency."
+)
 @output_option
 @click.pass_obj
 def list_(path: Path, scope: str, output: str) -> None:
@@ -154,7 +158,9 @@ def _end(scope: str, length: str | None, now: datetime) -> datetime | None:
         return None
     longest = span(length, "--for") if length else LONGEST_EMERGENCY
     if longest > LONGEST_EMERGENCY:
-        raise InvalidTime("--for: 24h at most in emergency", hint="let a scope deny it for good")
+        raise InvalidTime(
+            "--for: 24h at most in emergency", hint="deny it in a scope, without an end"
+        )
     return now + longest
 
 
@@ -162,7 +168,7 @@ def _digest(text: str) -> Digest:
     found = digest_of(text)
     if found is None:
         raise NotFound(
-            f"{text[:200]!r} is no digest", hint="`deny list --output json` shows them whole"
+            f"{text[:200]!r} is not a digest", hint="`deny list --output json` shows them whole"
         )
     return found
 

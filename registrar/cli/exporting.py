@@ -18,7 +18,7 @@ from registrar.workspace import Draft, Workspace
 @click.option("--scope", help="Print the draft of this scope as JSON instead.")
 @click.pass_obj
 def export(path: Path, *, file: Path | None, scope: str | None) -> None:
-    """Write the signed repository into one tar, to be carried into a closed network.
+    """Write the signed repository into one tar file, for a closed network.
 
     \b
     Examples:
@@ -26,7 +26,7 @@ def export(path: Path, *, file: Path | None, scope: str | None) -> None:
       export --scope acme.pay      what it approves and denies, for programs
     """
     if (file is None) == (scope is None):
-        raise click.UsageError("Name a FILE, or a --scope to print.")
+        raise click.UsageError("Give a FILE, or a --scope to print.")
     workspace = Workspace.open(path)
     if scope is not None:
         emit_json(_document(workspace.draft(scope)))
@@ -43,17 +43,17 @@ def export(path: Path, *, file: Path | None, scope: str | None) -> None:
     "repository",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder that hosts read, served or by file://.",
+    help="The folder that hosts read, through a server or directly.",
 )
 def import_(file: Path, repository: Path) -> None:
-    """Bring a served folder up to date with an export. Needs no workspace and no key.
+    """Update a served folder from an export. Needs no workspace and no key.
 
-    Every file is compared with the export's own list first; nothing goes back in version. Hosts
-    verify the signatures; so does `verify`.
+    The command first compares every file with the export's own list, and refuses older versions.
+    It does not check signatures: hosts do, and so does `verify`.
     """
     count = import_tree(file, repository)
-    say(f"{repository}: {count} new files." if count else f"{repository}: up to date already.")
-    say(f"As a host would: dockwarden-registrar verify {repository}")
+    say(f"{repository}: {count} new files." if count else f"{repository}: already up to date.")
+    say(f"Check it as a host would: dockwarden-registrar verify {repository}")
 
 
 def _document(draft: Draft) -> dict[str, Any]:

@@ -44,19 +44,28 @@ DEFAULT_LIFETIME = 90 * DAY
 @click.command()
 @click.argument("references", nargs=-1, metavar="REFERENCE...")
 @scope_option
-@click.option("--tag", "tags", multiple=True, help="Another tag of the same content; checked.")
-@click.option("--expires", help="90d, 2027-01-31; default 90d or the longest permitted.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    help="Another tag of the same content; the registry is asked whether it is.",
+)
+@click.option(
+    "--expires",
+    help="When the approval ends: 90d, 2027-01-31; default 90d, or the longest permitted.",
+)
 @reason_option
 @click.option(
-    "--requester", help="Who asked for the image; needless where the approver may be the one."
+    "--requester",
+    help="Who asked for the image; optional where the policy lets one person request and approve.",
 )
 @approver_option
-@click.option("--scanner", "scanners", multiple=True, help="A scanner whose verdict was good.")
+@click.option("--scanner", "scanners", multiple=True, help="A scanner that passed the image.")
 @click.option("--licence", "licences", multiple=True, help="An SPDX licence found in the image.")
 @click.option(
     "--evidence",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The record of the checks; its SHA-256 is kept.",
+    help="The record of the checks; the approval contains its SHA-256.",
 )
 @click.option(
     "--from",
@@ -64,8 +73,10 @@ DEFAULT_LIFETIME = 90 * DAY
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A reviewed proposal that `seed` wrote.",
 )
-@click.option("--skip-failed", is_flag=True, help="Approve the others where some cannot be.")
-@click.option("--dry-run", is_flag=True, help="Show it and write nothing.")
+@click.option(
+    "--skip-failed", is_flag=True, help="Approve the other images if some cannot be approved."
+)
+@click.option("--dry-run", is_flag=True, help="Show the approval and write nothing.")
 @yes_option
 @registry_options
 @click.pass_obj
@@ -90,10 +101,10 @@ def approve(
     ca_file: Path | None,
     docker_config: Path | None,
 ) -> None:
-    """Approve images for a scope and all below it.
+    """Approve images for a scope and all scopes below it.
 
-    Every digest (index, manifests, configs, chain IDs) is read from the registry and computed
-    here. Nothing is signed yet: `review`, `sign` and `publish` follow.
+    The command reads every digest (index, manifests, configs, chain IDs) from the registry and
+    computes it here. It signs nothing: run `review`, `sign` and `publish` afterwards.
 
     \b
     Examples:
@@ -108,7 +119,7 @@ def approve(
     if requester is None and alone:
         requester = who
     if requester is None:
-        raise click.UsageError("Name who asked for the image with --requester.")
+        raise click.UsageError("Give --requester: who asked for the image.")
     check_two_people(requester, who, may_be_one=alone, scope=scope)
     chain = chain_of(scope, workspace.draft)
     terms = Terms(
@@ -131,7 +142,7 @@ def approve(
     if refused and not (skip_failed and good):
         raise NotApproved(
             f"{counted(refused, 'image')} cannot be approved; nothing was changed",
-            hint="mend what is refused or not resolved"
+            hint="correct what is refused or not resolved"
             + (", or approve the others with --skip-failed" if good else ""),
         )
     if dry_run:
@@ -153,9 +164,9 @@ def _images(
     references: Sequence[str], tags: tuple[str, ...], seed: Path | None, registries: Registries
 ) -> tuple[list[ResolvedImage], list[tuple[str, DockwardenError]]]:
     if bool(references) == (seed is not None):
-        raise click.UsageError("Name references, or a proposal with --from.")
+        raise click.UsageError("Give references, or a proposal with --from.")
     if tags and (len(references) != 1 or seed):
-        raise click.UsageError("--tag goes with one reference.")
+        raise click.UsageError("--tag needs exactly one reference.")
     if len(references) == 1:
         return [resolve(references[0], registries, tags=tags)], []
     entries = read_seed(seed) if seed else [Entry(text) for text in references]
@@ -178,7 +189,7 @@ def _shown(vetted: Sequence[Vetted]) -> list[Vetted]:
         for line in summary(one.approval):
             say(line)
         if one.replaces:
-            say("  replaces   the approval that stands now")
+            say("  replaces   the present approval")
         for remark in one.remarks:
             say(f"  note       {remark}")
         for obstacle in one.obstacles:

@@ -1,4 +1,4 @@
-"""`image list` and `image show`: what is approved, and what hosts would make of it now."""
+"""`image list` and `image show`: what is approved, and what hosts would decide about it now."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,13 +38,15 @@ class _Row:
 
 
 @click.command(name="list")
-@click.option("--scope", default="", help="This level and those below; default: all.")
-@click.option("--expiring", metavar="SPAN", help="Only what ends within 30d.")
+@click.option("--scope", default="", help="Show this level and those below; default: all.")
+@click.option(
+    "--expiring", metavar="SPAN", help="Show only approvals that end within this time, such as 30d."
+)
 @output_option
 @click.argument("text", required=False, metavar="[DIGEST|REFERENCE]")
 @click.pass_obj
 def list_(path: Path, scope: str, expiring: str | None, output: str, text: str | None) -> None:
-    """List approvals with the verdict that hosts of their scope would give now."""
+    """List approvals with the verdict that hosts of their scope would reach now."""
     now = read_clock()
     workspace = Workspace.open(path)
     drafts = all_drafts(workspace, scope)
@@ -73,14 +75,14 @@ def list_(path: Path, scope: str, expiring: str | None, output: str, text: str |
         for row in sorted(rows, key=lambda row: (row.scope, row.approval.repository))
     ]
     if not table:
-        say("Nothing is approved. `image approve REFERENCE --scope …` begins.")
+        say("Nothing is approved. Begin with `image approve REFERENCE --scope …`.")
         return
     emit_table(("scope", "repository", "tags", "digest", "verdict", "ends", "approved by"), table)
 
 
 @click.command()
 @click.argument("text", metavar="DIGEST|REFERENCE")
-@click.option("--scope", default="", help="This level and those below; default: all.")
+@click.option("--scope", default="", help="Show this level and those below; default: all.")
 @output_option
 @click.pass_obj
 def show(path: Path, text: str, scope: str, output: str) -> None:

@@ -14,18 +14,18 @@ from registrar.workspace import Draft, Workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-scope_option = click.option("--scope", required=True, help="The level that says so, as acme.pay.")
-reason_option = click.option("--reason", required=True, help="Why, in words that hosts show.")
+scope_option = click.option("--scope", required=True, help="The level, such as acme.pay.")
+reason_option = click.option("--reason", required=True, help="The reason, which hosts show.")
 approver_option = click.option(
     "--approver",
     envvar="DOCKWARDEN_APPROVER",
-    help="Name of your key, by which you will sign; needless where the scope has only one.",
+    help="The name of the key with which you will sign; optional if the scope has only one.",
 )
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def registry_options(command: F) -> F:
-    """How registries are spoken to."""
+    """How the registrar connects to registries."""
     for option in (
         click.option(
             "--docker-config",
@@ -37,7 +37,7 @@ def registry_options(command: F) -> F:
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="Certificates to trust instead of the system's.",
         ),
-        click.option("--plain-http", is_flag=True, help="Speak to registries without TLS."),
+        click.option("--plain-http", is_flag=True, help="Connect to registries without TLS."),
     ):
         command = option(command)
     return command
@@ -65,10 +65,10 @@ def approver_of(workspace: Workspace, scope: str, named: str | None) -> str:
     if named in allowed:
         return str(named)
     known = ", ".join(allowed) or "nobody yet: `scope add --key NAME`"
-    what = "--approver is missing" if named is None else f"--approver: {named!r} signs not for"
+    what = "--approver is missing" if named is None else f"--approver: {named!r} does not sign for"
     raise NotApproved(
         what if named is None else f"{what} {scope}",
-        hint=f"name your key, one of those that sign for {scope}: {known}",
+        hint=f"name your key, which must be one of those that sign for {scope}: {known}",
     )
 
 

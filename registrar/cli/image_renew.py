@@ -25,9 +25,11 @@ from registrar.workspace import Workspace
 @click.command()
 @click.argument("image", metavar="DIGEST|REFERENCE")
 @scope_option
-@click.option("--expires", default="90d", show_default=True, help="90d, 2027-01-31.")
+@click.option(
+    "--expires", default="90d", show_default=True, help="When the approval ends: 90d, 2027-01-31."
+)
 @reason_option
-@click.option("--requester", help="Who asked for it; default: as before.")
+@click.option("--requester", help="Who asked for the image; default: as before.")
 @approver_option
 @yes_option
 @click.pass_obj
@@ -42,7 +44,7 @@ def renew(
     approver: str | None,
     yes: bool,
 ) -> None:
-    """Approve the same content again, from now on."""
+    """Approve the same content for another period, from now on."""
     now = read_clock()
     workspace = Workspace.open(path)
     who = approver_of(workspace, scope, approver)

@@ -16,14 +16,15 @@ from registrar.workspace import Workspace
 @click.argument("image", metavar="DIGEST|REFERENCE")
 @click.option("--scope", default="", help="The level that revokes; default: the one that approved.")
 @reason_option
-@click.option("--by", default="", help="Who revokes; default: nobody is named.")
+@click.option("--by", default="", help="Who revokes the approval; default: no name is recorded.")
 @yes_option
 @click.pass_obj
 def revoke(path: Path, image: str, scope: str, reason: str, by: str, yes: bool) -> None:
-    """Withdraw an approval: hosts stop the image, also where it runs.
+    """Withdraw an approval: hosts then stop the image, also where it already runs.
 
-    All of its digests are denied, and images built on its layers are no longer accepted for
-    that. The approval itself stays on record. An upper level may revoke what a lower approved.
+    The revocation denies all digests of the image, and hosts no longer accept images built on its
+    layers because of them. The approval stays on record. An upper level can revoke what a lower
+    level approved.
     """
     workspace = Workspace.open(path)
     found = find_one(image, all_drafts(workspace, scope))

@@ -1,4 +1,4 @@
-"""`init`: a workspace, and for one person alone the whole first ceremony."""
+"""`init`: makes a workspace; for a single person also the whole first ceremony."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,9 +28,14 @@ _ONLINE = {"online-snapshot": "snapshot", "online-timestamp": "timestamp"}
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--organization", default="acme", show_default=True, help="The top scope's name.")
-@click.option("--solo", is_flag=True, help="One person, one key: made, signed and published now.")
-@click.option("--git/--no-git", default=True, show_default=True, help="Keep a history by git.")
+@click.option(
+    "--organization",
+    default="acme",
+    show_default=True,
+    help="The name of the organization, which is the top scope.",
+)
+@click.option("--solo", is_flag=True, help="For one person: make one key, sign and publish now.")
+@click.option("--git/--no-git", default=True, show_default=True, help="Keep the history in git.")
 @keys_option
 @passphrase_option
 def init(
@@ -41,10 +46,10 @@ def init(
     keys_directory: Path,
     passphrase_file: Path | None,
 ) -> None:
-    """Make the administrators' folder DIRECTORY.
+    """Make the administrators' workspace DIRECTORY.
 
-    With --solo one key signs everything and an empty list is published at once. Without it the
-    administrators then enroll their keys: see docs/registry.md, "The first ceremony".
+    With --solo, one key signs everything and the command publishes an empty list at once. Without
+    it, the administrators enroll their keys next: see docs/registry.md, "The first ceremony".
     """
     ask = _once(secret(passphrase_file, confirm=True))
     folder = key_folder(keys_directory)

@@ -31,7 +31,7 @@ _SIGN = "next: `review`, then `sign`: the change needs signatures like any other
 
 @click.group()
 def key() -> None:
-    """Who may sign: make, enroll, replace and withdraw keys."""
+    """Decide who may sign: make, enroll, replace and revoke keys."""
 
 
 @key.command()
@@ -47,7 +47,7 @@ def new(
     keys_directory: Path,
     passphrase_file: Path | None,
 ) -> None:
-    """Make NAME's key pair here and enroll its public half."""
+    """Make a key pair for NAME on this machine and enroll its public half."""
     where = opened()
     _check_free(where, name)
     members = where.members().joined(name, roles)  # an unknown role is told before a key is made
@@ -65,12 +65,12 @@ def new(
     "--public",
     type=click.Path(path_type=Path),
     required=True,
-    help="The public half: PEM, or the JSON file that `key new` wrote elsewhere.",
+    help="The public half: PEM, or the JSON file that `key new` wrote on another machine.",
 )
-@click.option("--uri", default="", help="Where a device or service keeps the private half.")
+@click.option("--uri", default="", help="The address of the private half in a device or service.")
 @_role
 def enroll(name: str, public: Path, uri: str, roles: tuple[str, ...]) -> None:
-    """Enroll NAME's public half; the private half stays where it is."""
+    """Enroll the public half of NAME's key; the private half stays where it is."""
     where = opened()
     _check_free(where, name)
     found = _public(name, public, check_uri(uri) if uri else "")
@@ -94,7 +94,7 @@ def enroll(name: str, public: Path, uri: str, roles: tuple[str, ...]) -> None:
 def rotate(
     name: str, new_name: str, kind: str, keys_directory: Path, passphrase_file: Path | None
 ) -> None:
-    """Put NEW_NAME in NAME's place, everywhere; makes the key unless it is enrolled."""
+    """Replace the key NAME by NEW_NAME everywhere; makes the new key unless it is enrolled."""
     where = opened()
     enrolled(where.keys(), name)
     made = where.keys().get(new_name)
@@ -112,7 +112,7 @@ def rotate(
 @key.command()
 @click.argument("name")
 def revoke(name: str) -> None:
-    """Take NAME's key out of every role and scope."""
+    """Remove NAME's key from every role and scope."""
     where = opened()
     enrolled(where.keys(), name)
     members = where.members()
@@ -125,7 +125,7 @@ def revoke(name: str) -> None:
 @key.command("list")
 @output_option
 def list_(output: str) -> None:
-    """Every enrolled key and what it may sign."""
+    """List every enrolled key and what it may sign."""
     where = opened()
     members = where.members()
     keys = where.keys()
@@ -167,7 +167,7 @@ def _check_free(where: Workspace, name: str) -> None:
     known = where.keys()
     if name in known:
         raise KeyUnusable(
-            f"{name}: there is such a key already",
+            f"{name}: a key of this name exists already",
             hint=f"choose another name, or `key rotate {name} NEWNAME`",
         )
 

@@ -1,4 +1,4 @@
-"""`lint`: what is allowed but hardly meant."""
+"""`lint`: finds what is allowed but probably a mistake."""
 
 import click
 
@@ -14,7 +14,7 @@ from registrar.repository.repository_lint import lint as lint_all
 @click.command()
 @output_option
 def lint(output: str) -> None:
-    """Find what is allowed but hardly meant; ends with 3 where there is something."""
+    """Find what is allowed but probably a mistake; exits with 3 if it finds something."""
     where = workspace()
     drafts = [where.draft(scope) for scope in [*where.scopes(), EMERGENCY]]
     found = lint_all(

@@ -1,4 +1,4 @@
-"""`policy`: what a scope demands of every approval, and of its administrators."""
+"""`policy`: what a scope requires of every approval, and of its administrators."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,26 +23,46 @@ from registrar.workspace import Draft, Workspace
 
 @click.group()
 def policy() -> None:
-    """What a level demands of its own approvals and of all below."""
+    """Set what a level requires of its own approvals and of all below."""
 
 
 @policy.command(name="set")
 @scope_option
 @click.option(
-    "--repository", "repositories", multiple=True, help="A pattern; * is one part, ** any."
+    "--repository",
+    "repositories",
+    multiple=True,
+    help="A pattern of permitted repositories; * is one part, ** any parts.",
 )
-@click.option("--scanner", "scanners", multiple=True, help="A scanner that every approval names.")
-@click.option("--licence", "licences", multiple=True, help="A permitted SPDX licence.")
-@click.option("--longest-lifetime", help="Of an approval, in days: 90d.")
-@click.option("--forbid-exemptions/--permit-exemptions", default=None, help="Those of hosts.")
-@click.option("--max-stale", help="How long hosts trust a list that is stale: 7d.")
-@click.option("--when-too-stale", type=click.Choice(["hold", "close"]), help="And then.")
 @click.option(
-    "--break-glass-key", "break_glass_keys", multiple=True, help="An enrolled key's name."
+    "--scanner", "scanners", multiple=True, help="A scanner that every approval must name."
 )
-@click.option("--contact", help="Whom refused people ask.")
-@click.option("--two-people/--one-person", default=None, help="May who asks also approve?")
-@click.option("--clear", multiple=True, type=click.Choice(CLEARABLE), help="Demand it no longer.")
+@click.option("--licence", "licences", multiple=True, help="A permitted SPDX licence.")
+@click.option("--longest-lifetime", help="The longest lifetime of an approval, in days: 90d.")
+@click.option(
+    "--forbid-exemptions/--permit-exemptions",
+    default=None,
+    help="Whether hosts may have exemptions of their own.",
+)
+@click.option("--max-stale", help="How long hosts use a list that is stale: 7d.")
+@click.option(
+    "--when-too-stale", type=click.Choice(["hold", "close"]), help="What hosts do after that."
+)
+@click.option(
+    "--break-glass-key",
+    "break_glass_keys",
+    multiple=True,
+    help="The name of an enrolled key that may issue break-glass tokens.",
+)
+@click.option("--contact", help="Whom users should ask about a refused image.")
+@click.option(
+    "--two-people/--one-person",
+    default=None,
+    help="Whether one person may both request and approve.",
+)
+@click.option(
+    "--clear", multiple=True, type=click.Choice(CLEARABLE), help="Remove this requirement."
+)
 @reason_option
 @yes_option
 @click.pass_obj
@@ -64,7 +84,7 @@ def set_(
     reason: str,
     yes: bool,
 ) -> None:
-    """Set what is named and leave the rest. A list that is named replaces the one before."""
+    """Change what you name and leave the rest. A list that you name replaces the previous one."""
     workspace = Workspace.open(path)
     change = Change(
         repositories=repositories,
@@ -83,7 +103,7 @@ def set_(
     rule = workspace.scope_rule(scope)
     alone = rule.requester_may_approve if two_people is None else not two_people
     if after == before and alone == rule.requester_may_approve:
-        say(f"{scope} says so already.")
+        say(f"{scope} has this policy already.")
         return
     _warn(workspace, after)
     if not yes:
@@ -104,7 +124,7 @@ def set_(
 @output_option
 @click.pass_obj
 def show(path: Path, scope: str, output: str) -> None:
-    """Show what a scope and those above it demand."""
+    """Show what a scope and the scopes above it require."""
     workspace = Workspace.open(path)
     chain = chain_of(scope, workspace.draft)
     facts = {

@@ -1,4 +1,4 @@
-"""`publish`: everything that is signed goes to the hosts, or nothing does."""
+"""`publish`: publishes everything that is signed, or nothing."""
 
 from pathlib import Path
 
@@ -21,8 +21,12 @@ from registrar.repository.switching import finish, mirror
 
 
 @click.command()
-@click.option("--to", type=click.Path(path_type=Path), help="Copy the repository there, too.")
-@click.option("--ready", is_flag=True, help="Publish what is completely signed, leave the rest.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Also copy the repository to this folder."
+)
+@click.option(
+    "--ready", is_flag=True, help="Publish what is completely signed, and leave the rest waiting."
+)
 @keys_option
 @passphrase_option
 def publish(
@@ -31,7 +35,7 @@ def publish(
     """Publish what is signed; needs the online keys."""
     where, now = workspace(), registrar_clock.now()
     if finish(where):
-        say("an interrupted publication was finished")
+        say("completed an interrupted publication")
     ask, folder = secret(passphrase_file), key_folder(keys_directory)
     roles = list(readiness(where, now).ready) if ready else None
     seen = publish_all(where, lambda: online_keys(where, folder, ask), now, roles=roles)

@@ -37,7 +37,7 @@ _COMMANDS = {
 
 
 class Commands(click.Group):
-    """Verbs by name, in the order in which an administrator meets them."""
+    """Commands by name, in the order in which an administrator needs them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """All names."""
@@ -52,7 +52,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error that somebody named is told without a traceback."""
+        """Run the command; an expected error is reported without a traceback."""
         try:
             return super().invoke(ctx)
         except DockwardenError as error:
@@ -63,7 +63,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine, 1 error, 2 wrong usage, 3 something was found, 4 alarm.",
+    epilog="Exit codes: 0 success, 1 error, 2 wrong usage, 3 something was found, 4 alarm.",
 )
 @click.option(
     "-C",
@@ -73,7 +73,7 @@ class Commands(click.Group):
     show_default="here",
     envvar="DOCKWARDEN_WORKSPACE",
     type=click.Path(path_type=Path),
-    help="The administrators' folder.",
+    help="The administrators' workspace; default: the current folder.",
 )
 @click.pass_context
 def cli(ctx: click.Context, path: Path) -> None:
@@ -82,8 +82,9 @@ def cli(ctx: click.Context, path: Path) -> None:
     \b
     First steps:
       dockwarden-registrar init --solo --organization acme approved
-      dockwarden-registrar -C approved image approve registry.acme.example/web:1.4 --scope acme
-      dockwarden-registrar -C approved review     what would change
+      dockwarden-registrar -C approved image approve registry.acme.example/web:1.4 \\
+          --scope acme --requester dev@acme.example --reason "release 1.4"
+      dockwarden-registrar -C approved review
       dockwarden-registrar -C approved sign --key solo
       dockwarden-registrar -C approved publish
     """

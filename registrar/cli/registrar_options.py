@@ -26,7 +26,7 @@ keys_option = click.option(
     default="~/.config/dockwarden/keys",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Where this machine keeps private keys, encrypted.",
+    help="The folder of this machine's private keys, which are encrypted.",
 )
 passphrase_option = click.option(
     "--passphrase-file",
@@ -56,7 +56,7 @@ def secret(file: Path | None, *, confirm: bool = False) -> Secret:
             except (OSError, UnicodeDecodeError) as error:
                 raise KeyUnusable(
                     f"{file}: no passphrase can be read: {error}",
-                    hint="name a file of one line by --passphrase-file",
+                    hint="give a file of one line with --passphrase-file",
                 ) from error
         if (known := os.environ.get(PASSPHRASE)) is not None:
             return known

@@ -15,18 +15,18 @@ _MOST_WORDS = 20
 
 
 @click.command()
-@click.option("--scope", "only", help="This scope or role only.")
-@click.option("--diff", is_flag=True, help="Every change, however many there are.")
-@click.option("--exit-code", is_flag=True, help="End with 3 where something would change.")
+@click.option("--scope", "only", help="Show this scope or role only.")
+@click.option("--diff", is_flag=True, help="Show every change, however many there are.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 if something would change.")
 @output_option
 def review(only: str | None, diff: bool, exit_code: bool, output: str) -> None:
-    """What would change, in words."""
+    """Show what would change, in words."""
     prepared = plan(workspace(), registrar_clock.now())
     changes = changes_of(prepared, [only] if only else list(prepared.steps))
     if output == "json":
         emit_json([{"role": c.role, "counts": c.counts, "words": c.words} for c in changes])
     elif not changes:
-        say("nothing: what is published says what the drafts say")
+        say("nothing: the drafts are the same as what is published")
     else:
         show(prepared, changes, whole=diff)
     if changes and exit_code:

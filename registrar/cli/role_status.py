@@ -16,7 +16,7 @@ from registrar.workspace import Workspace
 @click.command()
 @output_option
 def status(output: str) -> None:
-    """Who still has to sign what, and what expires when."""
+    """Show who still has to sign what, and what expires when."""
     where, now = workspace(), registrar_clock.now()
     prepared = plan(where, now)
     ends = expiries(where, prepared)

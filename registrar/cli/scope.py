@@ -16,20 +16,23 @@ _SIGN = "next: `review`, then `sign`"
 
 @click.group()
 def scope() -> None:
-    """Levels of governance: acme, acme.pay, acme.pay.web, …"""
+    """Manage the levels of governance: acme, acme.pay, acme.pay.web, …"""
 
 
 @scope.command()
 @click.argument("name")
 @click.option(
-    "--key", "keys", multiple=True, help="Who may sign; the parent's signers if left out."
+    "--key",
+    "keys",
+    multiple=True,
+    help="A key that may sign; default: the keys that sign the parent. Repeatable.",
 )
-@click.option("--threshold", type=click.IntRange(min=1), help="How many of them have to.")
+@click.option("--threshold", type=click.IntRange(min=1), help="How many of them must sign.")
 @click.option(
     "--requester-may-approve",
     is_flag=True,
     default=None,
-    help="Who asks for an image may be the one who approves it.",
+    help="One person may both request and approve an image.",
 )
 def add(
     name: str, keys: tuple[str, ...], threshold: int | None, requester_may_approve: bool | None
@@ -40,7 +43,7 @@ def add(
     parent = name.rpartition(".")[0]
     check_scope_name(name, "scope", parent=parent or None)
     if name in known:
-        raise WorkspaceInvalid(f"{name}: there is such a scope", hint="see `scope list`")
+        raise WorkspaceInvalid(f"{name}: this scope exists already", hint="see `scope list`")
     if not parent and name != rules.organization:
         fix = f"begin with {rules.organization}: {rules.organization}.{name}"
         raise WorkspaceInvalid(f"{name}: the organization is {rules.organization}", hint=fix)
@@ -66,7 +69,7 @@ def add(
 @scope.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove the scope NAME and its draft: what it approves is no longer approved there."""
+    """Remove the scope NAME and its draft; its approvals end."""
     where = workspace()
     where.scope_rule(name)
     below = [other for other in where.scopes() if other.startswith(f"{name}.")]
@@ -84,7 +87,7 @@ def remove(name: str) -> None:
 @click.argument("name")
 @click.argument("threshold", type=click.IntRange(min=1))
 def set_threshold(name: str, threshold: int) -> None:
-    """Demand THRESHOLD signatures for the scope (or role) NAME."""
+    """Require THRESHOLD signatures for the scope (or role) NAME."""
     where = workspace()
     members = where.members()
     rule = members.rule(name)
@@ -108,7 +111,7 @@ def set_threshold(name: str, threshold: int) -> None:
 @scope.command("list")
 @output_option
 def list_(output: str) -> None:
-    """Every scope, who signs it, and what is published."""
+    """List every scope, who signs it, and what is published."""
     where = workspace()
     published = Published(where.repository)
     rows = []

@@ -22,18 +22,22 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--from-docker",
     type=click.Path(exists=True, path_type=Path),
     metavar="SOCKET",
-    help="What runs on this engine now.",
+    help="Propose the images that run on this engine now.",
 )
-@click.option("--every-image", is_flag=True, help="With it: also images that no container uses.")
-@click.option("--from-findings", type=_FILE, help="What a host's findings.jsonl reports.")
-@click.option("--from-file", type=_FILE, help="References, one a line.")
-@click.option("--scope", help="Leave out what this scope approves already.")
+@click.option(
+    "--every-image", is_flag=True, help="With --from-docker: also images that no container uses."
+)
+@click.option(
+    "--from-findings", type=_FILE, help="Propose the images in this file of a host's findings."
+)
+@click.option("--from-file", type=_FILE, help="Propose the references in this file, one a line.")
+@click.option("--scope", help="Leave out images that this scope approves already.")
 @click.option(
     "--to",
     type=click.Path(dir_okay=False, path_type=Path),
     default="seed.json",
     show_default=True,
-    help="The proposal.",
+    help="The file for the proposal.",
 )
 @click.pass_obj
 def seed(
@@ -46,7 +50,7 @@ def seed(
     scope: str | None,
     to: Path,
 ) -> None:
-    """Write down which images run, for a person to review.
+    """List the images that run, for a person to review.
 
     \b
     Then:
@@ -55,7 +59,7 @@ def seed(
     """
     named = [one for one in (from_docker, from_findings, from_file) if one]
     if len(named) != 1:
-        raise click.UsageError("Name one of --from-docker, --from-findings and --from-file.")
+        raise click.UsageError("Give one of --from-docker, --from-findings and --from-file.")
     if from_docker:
         entries = seed_docker.from_docker(from_docker, every=every_image)
     elif from_findings:
@@ -79,7 +83,7 @@ def seed(
 
 
 def _unapproved(path: Path, scope: str, entries: list[Entry]) -> list[Entry]:
-    """Without what hosts of the scope would run anyway."""
+    """Leave out what hosts of the scope would run anyway."""
     now = read_clock()
     allowlist = allowlist_of(chain_of(scope, Workspace.open(path).draft), origin=str(path))
     kept = []

@@ -20,9 +20,11 @@ from registrar.repository.signing import signing
 
 
 @click.command()
-@click.option("--key", "name", required=True, help="Whose key signs.")
-@click.option("--role", "roles", multiple=True, help="This scope or role only. Repeatable.")
-@click.option("--yes", is_flag=True, help="Do not ask: it was read in `review`.")
+@click.option("--key", "name", required=True, help="The name of the key that signs.")
+@click.option("--role", "roles", multiple=True, help="Sign this scope or role only. Repeatable.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation: you have read it in `review`."
+)
 @keys_option
 @passphrase_option
 def sign(
@@ -32,7 +34,7 @@ def sign(
     keys_directory: Path,
     passphrase_file: Path | None,
 ) -> None:
-    """Sign what waits, once you have read it."""
+    """Show what waits for your signature, ask, and sign it."""
     where = workspace()
     prepared = plan(where, registrar_clock.now())
     wanted = signing(prepared, where.keys(), name, roles)

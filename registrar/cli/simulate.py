@@ -31,13 +31,13 @@ from registrar.workspace import Draft, Workspace
 @click.command()
 @click.argument("image", metavar="IMAGE|DIGEST")
 @click.option("--scope", required=True, help="The scope of the host.")
-@click.option("--at", "when", help="Then instead of now: 30d, 2027-01-31.")
+@click.option("--at", "when", help="Evaluate at this time instead of now: 30d, 2027-01-31.")
 @click.option(
     "--published",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Judge by this signed tree instead of the drafts; its signatures are not verified.",
+    help="Evaluate by this signed tree instead of the drafts; signatures are not verified.",
 )
-@click.option("--platform", default="", help="Only this one, such as linux/arm64.")
+@click.option("--platform", default="", help="Evaluate this platform only, such as linux/arm64.")
 @registry_options
 @output_option
 @click.pass_context
@@ -54,10 +54,10 @@ def simulate(
     docker_config: Path | None,
     output: str,
 ) -> None:
-    """Show the verdict that a host of this scope would give, its level, rule and signers.
+    """Show the verdict that a host of this scope would reach, its level, rule and signers.
 
-    By reference the image is read from its registry and judged for each platform and each kind of
-    image store. Exits with 3 where it would not run everywhere.
+    For a reference, the command reads the image from its registry and evaluates it for each
+    platform and each kind of image store. Exits with 3 if it would not run everywhere.
     """
     now = read_clock()
     at = instant(when, "--at", now) if when else now

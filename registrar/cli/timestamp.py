@@ -24,17 +24,21 @@ from registrar.workspace import Workspace
 
 
 @click.command()
-@click.option("--to", type=click.Path(path_type=Path), help="Copy the repository there, too.")
-@click.option("--check", is_flag=True, help="Sign nothing: only tell how long it lasts.")
+@click.option(
+    "--to", type=click.Path(path_type=Path), help="Also copy the repository to this folder."
+)
+@click.option(
+    "--check", is_flag=True, help="Sign nothing; only report how long the timestamp is valid."
+)
 @keys_option
 @passphrase_option
 def timestamp(
     to: Path | None, check: bool, keys_directory: Path, passphrase_file: Path | None
 ) -> None:
-    """Sign the timestamp anew, and the snapshot when it nears its end; run it each hour.
+    """Renew the timestamp, and the snapshot when it expires soon; run this each hour.
 
-    Exit code 4 is an alarm: it could not be renewed and lasts less than 12 hours more. Hosts that
-    see it expire keep their last list and report it as stale.
+    Exit code 4 is an alarm: the timestamp could not be renewed and expires in less than 12 hours.
+    When it expires, hosts keep their last list and report it as stale.
     """
     where = workspace()
     failed = False
@@ -62,5 +66,5 @@ def _tell(where: Workspace) -> bool:
     say(f"timestamp {current.signed.version} ends {left(end, now)} ({end.isoformat()})")
     soon = end - now < min(ALARM_LEFT, lifetime / 2)
     if soon:
-        note("alarm: hosts will call the list stale when it ends")
+        note("alarm: hosts will report the list as stale when the timestamp expires")
     return soon

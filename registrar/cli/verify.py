@@ -14,11 +14,17 @@ from registrar.repository.repository_client import Seen, see
 
 @click.command()
 @click.argument("source", required=False)
-@click.option("--root", type=click.Path(path_type=Path), help="The root that hosts were given.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Whom to trust for https.")
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="The root metadata that hosts were given."
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="The certificate authority (PEM) of an https source.",
+)
 @output_option
 def verify(source: str | None, root: Path | None, ca_file: Path | None, output: str) -> None:
-    """Read SOURCE (a URL or folder; this workspace's repository if left out) as a host would."""
+    """Read SOURCE as a host would: a URL or a folder; default: this workspace's repository."""
     files, trusted = _files(source, ca_file), _root(source, root)
     seen = see(files, trusted)
     if output == "json":
@@ -46,7 +52,8 @@ def _files(source: str | None, ca_file: Path | None) -> Files:
 def _root(source: str | None, root: Path | None) -> bytes:
     if root is None and source is not None and source.startswith("http"):
         raise RepositoryBroken(
-            "a server is not asked whom to trust", hint="name the root hosts were given: --root"
+            "a server cannot say which root to trust",
+            hint="give the root metadata that hosts have: --root",
         )
     if root is None:
         folder = workspace().repository if source is None else Path(source.removeprefix("file://"))
@@ -55,7 +62,7 @@ def _root(source: str | None, root: Path | None) -> bytes:
         return root.read_bytes()
     except OSError as error:
         raise RepositoryBroken(
-            f"{root}: {error.strerror}", hint="name the root hosts were given: --root"
+            f"{root}: {error.strerror}", hint="give the root metadata that hosts have: --root"
         ) from error
 
 

@@ -28,16 +28,18 @@ _CHOICE = click.Choice(list(LIFTS))
 
 @click.group()
 def waiver() -> None:
-    """Lift a deny or a constraint for one image and a while."""
+    """Lift a deny or a constraint for one image and a limited time."""
 
 
 @waiver.command()
 @click.argument("image", metavar="DIGEST|REFERENCE")
 @scope_option
-@click.option("--lifts", type=_CHOICE, required=True, help="What it lifts, of its level or below.")
-@click.option("--until", required=True, help="When it ends: 14d, 2027-01-31.")
+@click.option(
+    "--lifts", type=_CHOICE, required=True, help="What the waiver lifts, of its own level or below."
+)
+@click.option("--until", required=True, help="When the waiver ends: 14d, 2027-01-31.")
 @reason_option
-@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--owner", required=True, help="Who is responsible for the waiver.")
 @yes_option
 @registry_options
 @click.pass_obj
@@ -55,14 +57,14 @@ def grant(
     ca_file: Path | None,
     docker_config: Path | None,
 ) -> None:
-    """Grant a waiver. It approves nothing by itself: the image needs its approval too."""
+    """Grant a waiver. A waiver approves nothing: the image needs an approval as well."""
     now = read_clock()
     workspace = Workspace.open(path)
     draft = workspace.draft(scope)
     registries = registries_of(plain_http, ca_file, docker_config)
     content = content_of(image, all_drafts(workspace), registries)
     if content.alone:
-        note("only this one digest is meant; a reference means all digests of its image")
+        note("this means only this one digest; a reference means all digests of its image")
     granted = waiver_of(
         "waiver",
         digests=sorted(map(str, content.digests)),
@@ -84,7 +86,7 @@ def grant(
 @waiver.command()
 @click.argument("image", metavar="DIGEST|REFERENCE")
 @scope_option
-@click.option("--lifts", type=_CHOICE, help="Only what lifts this.")
+@click.option("--lifts", type=_CHOICE, help="Show only waivers that lift this.")
 @reason_option
 @yes_option
 @registry_options
@@ -101,7 +103,7 @@ def withdraw(
     ca_file: Path | None,
     docker_config: Path | None,
 ) -> None:
-    """Take a waiver back."""
+    """Withdraw a waiver."""
     workspace = Workspace.open(path)
     draft = workspace.draft(scope)
     registries = registries_of(plain_http, ca_file, docker_config)
@@ -122,7 +124,7 @@ def withdraw(
 
 
 @waiver.command(name="list")
-@click.option("--scope", default="", help="This level and those below; default: all.")
+@click.option("--scope", default="", help="Show this level and those below; default: all.")
 @output_option
 @click.pass_obj
 def list_(path: Path, scope: str, output: str) -> None:

@@ -75,7 +75,7 @@ def approval_of(image: ResolvedImage, terms: Terms, *, now: datetime) -> SignedA
 def check_two_people(requester: str, approver: str, *, may_be_one: bool, scope: str) -> None:
     """Raises `NotApproved` where one person would both ask and approve."""
     if not requester.strip():
-        raise NotApproved("--requester is blank", hint="name who asked for the image")
+        raise NotApproved("--requester is blank", hint="say who asked for the image")
     if not may_be_one and requester.strip().casefold() == approver.strip().casefold():
         raise NotApproved(
             f"{approver} asked for the image and cannot approve it in {scope}",
@@ -138,7 +138,11 @@ def _fix(approval: SignedApproval, draft: Draft) -> str:
     if demands.allowed_licences and not approval.licences:
         return "--licence ID for each licence in the image"
     longest = demands.longest_lifetime
-    return f"--expires {longest // DAY}d" if longest else f"ask who decides for {draft.scope}"
+    return (
+        f"--expires {longest // DAY}d"
+        if longest
+        else f"ask the people who decide for {draft.scope}"
+    )
 
 
 def summary(approval: SignedApproval) -> list[str]:

@@ -26,7 +26,7 @@ _KINDS: Final = ("blobs", "targets", "metadata")  # what names others comes afte
 
 
 class ArchiveInvalid(DockwardenError):
-    """The archive is no whole export; nothing was changed."""
+    """The archive is not a whole export; nothing was changed."""
 
 
 def export_tree(repository: Path, target: Path) -> int:
@@ -75,7 +75,9 @@ def _opened(source: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(source, mode="r:")
     except tarfile.TarError as error:
-        raise ArchiveInvalid(f"{source}: no tar: {error}", hint="copy it again, whole") from error
+        raise ArchiveInvalid(
+            f"{source}: no tar: {error}", hint="copy the whole file again"
+        ) from error
 
 
 def _names(repository: Path) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _contents(archive: tarfile.TarFile, source: Path) -> Mapping[str, Any]:
     first = archive.next()
     if first is None or first.name != CONTENTS:
         raise ArchiveInvalid(
-            f"{source}: it is no export of a repository", hint="`export` makes one"
+            f"{source}: it is not an export of a repository", hint="`export` makes one"
         )
     try:
         contents = json.loads(_read(archive, first, source, CONTENTS_LIMIT))
@@ -116,7 +118,7 @@ def _contents(archive: tarfile.TarFile, source: Path) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         whole = False
     if not whole or _TIMESTAMP not in contents["files"]:
-        raise ArchiveInvalid(f"{source}: {CONTENTS} is not whole", hint="export it again")
+        raise ArchiveInvalid(f"{source}: {CONTENTS} is incomplete", hint="export it again")
     return dict(contents)
 
 
@@ -140,7 +142,7 @@ def _members(
     if waiting:
         raise ArchiveInvalid(
             f"{source}: {len(waiting)} files are missing, first {min(waiting)}",
-            hint="copy the file again, whole",
+            hint="copy the whole file again",
         )
 
 
@@ -160,7 +162,7 @@ def _check_forward(roles: Mapping[str, int], repository: Path) -> None:
             raise ArchiveInvalid(
                 f"{repository} has {role} in version {version} already, newer than"
                 f" {roles.get(role, 0)} in the archive",
-                hint="bring a newer export; hosts take no older list",
+                hint="use a newer export; hosts accept no older list",
             )
 
 
@@ -175,7 +177,7 @@ def _is_new(repository: Path, name: str, data: bytes) -> bool:
         return True
     raise ArchiveInvalid(
         f"{repository / name}: the archive has another one",
-        hint="is this the tree of the same organization? an older timestamp is never taken",
+        hint="is this the tree of the same organization? an older timestamp is never accepted",
     )
 
 

@@ -32,7 +32,7 @@ def check_taken(keyid: str, name: str, policy: StalePolicy | None, organization:
     """Raise `NotIssued` unless the organization's policy names the key."""
     if policy is None or keyid not in {key.keyid for key in policy.break_glass_keys}:
         raise NotIssued(
-            f"hosts of {organization} take no token signed by {name}",
+            f"hosts of {organization} accept no token signed by {name}",
             hint=f"`policy set --scope {organization} --break-glass-key {name}`, then publish",
         )
 

@@ -55,6 +55,6 @@ def undenied(
             raise NotFound(
                 f"{draft.scope} revoked it, and its approval lasts until {told(ends)}:"
                 f" without the revocation it would run again",
-                hint="if that is wanted, `waiver grant` lifts it for a while, with a reason",
+                hint="if you want that, `waiver grant` lifts it for a limited time, with a reason",
             )
     return replace(draft, denies=tuple(d for d in draft.denies if d not in gone)), gone

@@ -18,14 +18,14 @@ _UNIT = {
 
 
 class InvalidTime(DockwardenError):
-    """The text is no span, or no instant that fits here."""
+    """The text is not a span, or no instant that fits here."""
 
 
 def span(text: str, option: str) -> timedelta:
     """`30m`, `4h`, `90d`, `2w` or `1y` (365 days)."""
     match = _SPAN.fullmatch(text.strip())
     if match is None:
-        raise InvalidTime(f"{option}: {text[:40]!r} is no time span", hint="write 4h, 90d or 1y")
+        raise InvalidTime(f"{option}: {text[:40]!r} is not a time span", hint="write 4h, 90d or 1y")
     return int(match[1]) * _UNIT[match[2]]
 
 
@@ -39,7 +39,8 @@ def instant(text: str, option: str, now: datetime) -> datetime:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidTime(
-            f"{option}: {text[:40]!r} is no time", hint="write 90d, 2027-01-31 or 2027-01-31T12:00Z"
+            f"{option}: {text[:40]!r} is not a time",
+            hint="write 90d, 2027-01-31 or 2027-01-31T12:00Z",
         ) from error
 
 
@@ -47,7 +48,7 @@ def end(text: str, option: str, now: datetime) -> datetime:
     """As `instant`, but it has to lie ahead."""
     found = instant(text, option, now)
     if found <= now:
-        raise InvalidTime(f"{option}: {told(found)} is past", hint="name a time to come")
+        raise InvalidTime(f"{option}: {told(found)} is past", hint="give a time in the future")
     return found
 
 

@@ -23,7 +23,7 @@ def demanded_draft(directory: Path, scope: str) -> Draft:
     if found is None:
         raise NotFound(
             f"{directory}: {scope} is not published there",
-            hint="`publish` it first, or leave --published out to judge by the drafts",
+            hint="`publish` it first, or leave out --published to evaluate by the drafts",
         )
     return found
 

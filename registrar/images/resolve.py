@@ -58,7 +58,7 @@ def resolve(text: str, registries: Registries, *, tags: tuple[str, ...] = ()) ->
 
     Each of `tags` has to name the same content in the registry. A reference with tag and digest
     is resolved by its digest, and its tag checked likewise. Raises `InvalidReference`,
-    `RegistryError` and, for what is no runnable image, `NotAsClaimed`.
+    `RegistryError` and, for what is not a runnable image, `NotAsClaimed`.
     """
     asked = normalise(Reference.parse(text))
     if not asked.tag and asked.digest is None:
@@ -116,8 +116,8 @@ def _platform(client: RegistryClient, path: str, manifest: Manifest, named: str)
     config, layers = config_and_layers(manifest, at)
     if config.media_type not in IMAGE_CONFIGS:
         raise NotAsClaimed(
-            f"{at} is no container image (its config is {config.media_type[:80]!r})",
-            hint="only images that containers are made of can be approved",
+            f"{at} is not a container image (its config is {config.media_type[:80]!r})",
+            hint="only container images can be approved",
         )
     limit = min(max(config.size, 1), 2 * SMALL)
     described = image_config(client.get_blob(path, config.digest, limit=limit), f"{at}: config")

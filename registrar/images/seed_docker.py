@@ -69,13 +69,13 @@ def _get(path: Path, target: str) -> Any:
             words = body[:200].decode(errors="replace").strip()
             raise SeedInvalid(
                 f"{path}: the engine answers {response.status} to {target}: {words}",
-                hint="try again once it is well",
+                hint="try again when the engine works",
             )
         return json.loads(body)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise SeedInvalid(
             f"{path}: the engine does not answer: {error}",
-            hint="name its socket, usually /var/run/docker.sock, and run as who may use it",
+            hint="give its socket, usually /var/run/docker.sock, and run as a user who may use it",
         ) from error
     finally:
         connection.close()

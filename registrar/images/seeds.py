@@ -51,17 +51,17 @@ def read_seed(path: Path) -> list[Entry]:
     except (OSError, ValueError, RecursionError) as error:
         raise SeedInvalid(f"{path} cannot be read: {error}", hint="correct it") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise SeedInvalid(f"{path}: $.format is not {FORMAT}", hint="write it anew with `seed`")
+        raise SeedInvalid(f"{path}: $.format is not {FORMAT}", hint="write it again with `seed`")
     reviewer = document.get("reviewed_by")
     if not isinstance(reviewer, str) or not reviewer.strip():
         raise SeedInvalid(
             f"{path}: $.reviewed_by is empty",
-            hint='go through the images, set "approve": false for those that shall not run,'
+            hint='review the images, set "approve": false for those that must not run,'
             " then write your name there",
         )
     images = document.get("images")
     if not isinstance(images, list):
-        raise SeedInvalid(f"{path}: $.images is no list", hint="write it anew with `seed`")
+        raise SeedInvalid(f"{path}: $.images is not a list", hint="write it again with `seed`")
     entries = [_entry(f"{path}: $.images[{n}]", item) for n, item in enumerate(images)]
     wanted = [entry for entry in entries if entry.approve]
     if not wanted:

@@ -17,7 +17,7 @@ RULES: Final = {
     Verdict.DENIED: "a deny at any level wins over every approval",
     Verdict.REVOKED: "a revocation at any level wins over every approval",
     Verdict.APPROVED: "an approval that has not ended and meets the constraints of every level",
-    Verdict.WAIVED: "an approval, and a waiver that has not ended for what was against it",
+    Verdict.WAIVED: "an approval, and a waiver in force for what prevented it",
     Verdict.EXPIRED: "an approval that has ended approves nothing",
     Verdict.UNLISTED: "what no level approves is unlisted",
 }

@@ -101,7 +101,7 @@ class Authoriser:
         who = f"as {self._credentials.user}" if self._credentials.user else "without credentials"
         return RegistryRefused(
             f"{self._domain} refused the request {who}: {why}",
-            hint=f"log in as somebody who may: docker login {self._domain}",
+            hint=f"log in as a user who may read it: docker login {self._domain}",
         )
 
 

@@ -69,14 +69,14 @@ def _config(path: Path) -> Mapping[str, Any]:
             f"{path} cannot be read: {error}", hint="correct it, or log in again by `docker login`"
         ) from error
     if not isinstance(config, dict):
-        raise BadCredentials(f"{path} is no JSON object", hint="log in again by `docker login`")
+        raise BadCredentials(f"{path} is not a JSON object", hint="log in again by `docker login`")
     return config
 
 
 def _table(config: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
     table = config.get(key) or {}
     if not isinstance(table, dict):
-        raise BadCredentials(f"{path}: {key} is no object", hint="correct it by hand")
+        raise BadCredentials(f"{path}: {key} is not an object", hint="correct it by hand")
     return table
 
 
@@ -95,7 +95,7 @@ def _kept(entry: Mapping[str, Any], at: str) -> Credentials | None:
             )
         except (binascii.Error, UnicodeDecodeError) as error:
             raise BadCredentials(
-                f"{at}.auth is no base64 of user:password", hint="log in again by `docker login`"
+                f"{at}.auth is not base64 of user:password", hint="log in again by `docker login`"
             ) from error
     found = Credentials(
         user,
@@ -110,7 +110,7 @@ def _helped(helper: str, server: str, path: Path) -> Credentials | None:
     program = f"docker-credential-{helper}"
     fix = f"install {program} or correct {path}"
     if not _HELPER.fullmatch(helper):
-        raise BadCredentials(f"{path}: {helper!r} is no credential helper", hint=fix)
+        raise BadCredentials(f"{path}: {helper!r} is not a credential helper", hint=fix)
     try:
         done = subprocess.run(
             [program, "get"],

@@ -72,7 +72,7 @@ def media_type_of(content: bytes, claimed: str, at: str) -> str:
     stated = document.get("mediaType") or claimed.partition(";")[0].strip()
     if document.get("schemaVersion") != 2 or stated not in INDEXES | MANIFESTS:
         raise NotAsClaimed(
-            f"{at} is no image manifest or index of version 2 ({stated or 'no media type'})",
+            f"{at} is not an image manifest or index of version 2 ({stated or 'no media type'})",
             hint="push the image again with a current docker, buildah or skopeo",
         )
     claim = claimed.partition(";")[0].strip()
@@ -107,7 +107,7 @@ def image_config(content: bytes, at: str) -> ImageConfig:
     rootfs = document.get("rootfs")
     texts = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if not isinstance(texts, list) or not texts or len(texts) > MOST_ENTRIES:
-        raise NotAsClaimed(f"{at}: rootfs.diff_ids names no layers", hint="this is no image")
+        raise NotAsClaimed(f"{at}: rootfs.diff_ids names no layers", hint="this is not an image")
     diff_ids = tuple(_digest(text, f"{at}: rootfs.diff_ids[{n}]") for n, text in enumerate(texts))
     return ImageConfig(_platform(document), diff_ids)
 
@@ -124,24 +124,24 @@ def decoded(content: bytes, at: str) -> dict[str, Any]:
     try:
         document = json.loads(content, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise NotAsClaimed(f"{at} is no JSON: {error}", hint="push the image again") from error
+        raise NotAsClaimed(f"{at} is not JSON: {error}", hint="push the image again") from error
     if not isinstance(document, dict):
-        raise NotAsClaimed(f"{at} is no JSON object", hint="push the image again")
+        raise NotAsClaimed(f"{at} is not a JSON object", hint="push the image again")
     return document
 
 
 def _descriptors(value: Any, at: str) -> tuple[Descriptor, ...]:
     if not isinstance(value, list) or len(value) > MOST_ENTRIES:
-        raise NotAsClaimed(f"{at} is no list of at most {MOST_ENTRIES}", hint="push it again")
+        raise NotAsClaimed(f"{at} is not a list of at most {MOST_ENTRIES}", hint="push it again")
     return tuple(_descriptor(item, f"{at}[{number}]") for number, item in enumerate(value))
 
 
 def _descriptor(value: Any, at: str) -> Descriptor:
     if not isinstance(value, dict):
-        raise NotAsClaimed(f"{at} is no descriptor", hint="push the image again")
+        raise NotAsClaimed(f"{at} is not a descriptor", hint="push the image again")
     size, kind = value.get("size"), value.get("mediaType")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= LARGEST:
-        raise NotAsClaimed(f"{at}.size is no size", hint="push the image again")
+        raise NotAsClaimed(f"{at}.size is not a size", hint="push the image again")
     if not isinstance(kind, str):
         raise NotAsClaimed(f"{at}.mediaType is missing", hint="push the image again")
     platform, notes = value.get("platform"), value.get("annotations")

@@ -183,7 +183,7 @@ def _tags(body: bytes, domain: str, repository: str) -> list[str]:
         tags = json.loads(body).get("tags") or []
     except (ValueError, AttributeError, RecursionError) as error:
         raise NotAsClaimed(
-            f"{domain}/{repository}: the list of tags is no JSON object", hint="name a tag"
+            f"{domain}/{repository}: the list of tags is not a JSON object", hint="name a tag"
         ) from error
     return [str(tag) for tag in tags]
 

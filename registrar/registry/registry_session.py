@@ -105,7 +105,9 @@ class RegistrySession:
         if response.status == 404:
             raise NotInRegistry(told, hint="is the name right, and has it been pushed?")
         if response.status in (401, 403):
-            raise RegistryRefused(told, hint=f"log in as who may: docker login {self.domain}")
+            raise RegistryRefused(
+                told, hint=f"log in as a user who may read it: docker login {self.domain}"
+            )
         if response.status == 429:
             wait = response.headers.get("retry-after", "")
             raise RegistryRefused(told, hint=f"try again later{f' (in {wait} s)' if wait else ''}")

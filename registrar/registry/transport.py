@@ -147,7 +147,7 @@ class Transport:
         except (HTTPError, OSError) as error:
             raise RegistryUnavailable(
                 f"{_host(url)} does not answer: {error}",
-                hint="is the name right, is the registry up, does a proxy stand between?",
+                hint="is the name right, is the registry up, is there a proxy between?",
             ) from error
         return Response(response.status, {k.lower(): v for k, v in response.headers.items()}, body)
 
@@ -164,7 +164,7 @@ class Transport:
             if total > limit:
                 raise NotAsClaimed(
                     f"{_host(request.url)} answers with more than {limit} bytes",
-                    hint="this is no image of a usual size; look at it by hand",
+                    hint="this is not an image of a usual size; look at it by hand",
                 )
             if time.monotonic() > ends:
                 raise RegistryUnavailable(

@@ -115,7 +115,7 @@ def _check(at: str, rule: Rule, keys: Mapping[str, EnrolledKey]) -> None:
             )
     if rule.threshold > len(rule.keys):
         raise WorkspaceInvalid(
-            f"{at}: {rule.threshold} have to sign, but {len(rule.keys)} may",
+            f"{at}: {rule.threshold} must sign, but {len(rule.keys)} may",
             hint="let more keys sign (`key enroll … --role`), or lower the threshold",
         )
 

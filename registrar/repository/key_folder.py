@@ -40,7 +40,7 @@ P256: Final = "p256"
 SHORTEST_PASSPHRASE: Final = 8
 
 Secret = Callable[[str], str]
-"""Asks for a passphrase or PIN; is told what for."""
+"""Asks for a passphrase or PIN; the argument says what for."""
 
 
 class KeyFolder:
@@ -55,7 +55,7 @@ class KeyFolder:
         if len(passphrase) < SHORTEST_PASSPHRASE:
             raise KeyUnusable(
                 f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
-                hint="take a few words",
+                hint="use a few words",
             )
         private: Ed25519PrivateKey | EllipticCurvePrivateKey = (
             generate_private_key(SECP256R1()) if kind == P256 else Ed25519PrivateKey.generate()
@@ -72,8 +72,8 @@ class KeyFolder:
         path = self._path(check_key_name(name))
         if path.exists():
             raise KeyUnusable(
-                f"{path}: there is a key already",
-                hint="choose another name, such as ann-2027, or another folder by --keys",
+                f"{path}: a key exists already",
+                hint="choose another name, such as ann-2027, or another folder with --keys",
             )
         return path
 
@@ -87,7 +87,7 @@ class KeyFolder:
         except OSError as error:
             raise KeyUnusable(
                 f"{path}: {error.strerror}",
-                hint="name the folder of private keys by --keys or DOCKWARDEN_KEYS",
+                hint="give the folder of private keys with --keys or DOCKWARDEN_KEYS",
             ) from error
         try:
             private = load_pem_private_key(pem, secret(f"Passphrase of {key.name}").encode())
@@ -97,7 +97,7 @@ class KeyFolder:
                 hint="try again; a lost passphrase is a lost key, see docs/registry.md",
             ) from error
         if not isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey):
-            raise KeyUnusable(f"{path}: neither ed25519 nor P-256", hint="make one by `key new`")
+            raise KeyUnusable(f"{path}: neither ed25519 nor P-256", hint="make one with `key new`")
         if _enrolled(key.name, private.public_key()).public != key.public:
             raise KeyUnusable(
                 f"{path}: it is not the private half of keys/{key.name}.json",

@@ -43,7 +43,7 @@ def desired_scope(
 
 
 def check_kept(before: Draft, after: Draft, now: datetime) -> None:
-    """Raise `NotReady` where an approval was deleted instead of revoked, or a revocation taken back
+    """Raise `NotReady` where an approval was deleted instead of revoked, or a revocation removed
     that still meets an approval: hosts must hear of both for as long as the approval lasts."""
     lost = [
         approval
@@ -63,9 +63,9 @@ def check_kept(before: Draft, after: Draft, now: datetime) -> None:
     for deny in before.denies:
         if deny.revoked and deny not in after.denies and deny.digests & alive:
             raise NotReady(
-                f"{after.scope}: a revocation was taken back whose image is still approved:"
+                f"{after.scope}: a revocation was removed whose image is still approved:"
                 f" {deny.reason}",
-                hint="put it back; to allow the image again, `image approve` it anew after the"
+                hint="restore it; to allow the image again, `image approve` it again after the"
                 " approval has expired",
             )
 

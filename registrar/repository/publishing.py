@@ -138,7 +138,7 @@ def check_met(found: Readiness) -> None:
         ]
         raise NotReady(
             "signatures are missing, nothing was published:\n" + "\n".join(lines),
-            hint="have them run `sign`, or publish what is complete by `publish --ready`",
+            hint="let them run `sign`, or publish what is complete with `publish --ready`",
         )
 
 

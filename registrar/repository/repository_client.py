@@ -109,7 +109,7 @@ def _scope(
     approvals = approvals_of(listing, Layered({}, files))
     if len(approvals) != listing.count or state_of(approvals.values()) != listing.state:
         raise RepositoryBroken(
-            f"{role}/list.json: its blobs do not lead to what was signed", hint="sign it again"
+            f"{role}/list.json: its blobs do not result in the signed list", hint="sign it again"
         )
     return ScopeSeen(
         role, listing.sequence, len(approvals), len(denies.denies), who, metadata.signed.expires

@@ -49,7 +49,8 @@ def _keys(members: Members) -> Iterator[Remark]:
         if 1 < len(rule.keys) <= rule.threshold:
             yield Remark(
                 name,
-                f"all {rule.threshold} of {len(rule.keys)} have to sign: one lost key locks it",
+                f"all {rule.threshold} of {len(rule.keys)} must sign: if one key is lost, "
+                "nobody can change it",
                 f"let another key sign: `key new NAME --role {name}`",
             )
     online = {*members.rule("snapshot").keys, *members.rule("timestamp").keys}
@@ -57,7 +58,7 @@ def _keys(members: Members) -> Iterator[Remark]:
         for key in sorted(online & {*members.rule(name).keys}):
             yield Remark(
                 name,
-                f"{key} is an online key: whoever takes the publishing machine could sign",
+                f"{key} is an online key: an attacker on the publishing machine could sign",
                 f"`key rotate {key} NEWNAME`, or take it out of {name}",
             )
 
@@ -88,13 +89,15 @@ def _approvals(
             and {approval.requester} >= set(approval.approvers)
         ):
             who = approval.requester
-            yield Remark(place, f"{who} asked for it and approved it", "have another approve it")
+            yield Remark(
+                place, f"{who} asked for it and approved it", "let another administrator approve it"
+            )
         for level in above:
             for breach in breaches(approval.plain, level.constraints):
                 yield Remark(
                     place,
-                    f"hosts will not take it, {level.scope} demands otherwise: {breach}",
-                    "approve it anew with what is missing, or `waiver grant`",
+                    f"hosts will refuse it, {level.scope} requires otherwise: {breach}",
+                    "approve it again with what is missing, or `waiver grant`",
                 )
 
 
@@ -109,8 +112,8 @@ def _denies(draft: Draft, now: datetime) -> Iterator[Remark]:
         if met and not deny.revoked:
             yield Remark(
                 place,
-                f"it meets an approval of this very scope: {', '.join(met)}",
-                "`image revoke` says so more clearly; the deny wins in any case",
+                f"it matches an approval of the same scope: {', '.join(met)}",
+                "use `image revoke` instead, which is clearer; the deny wins in any case",
             )
         if deny.expires_at is not None and deny.expires_at <= now:
             yield Remark(place, f"it ended {deny.expires_at.date()}", "`deny remove` it")

@@ -33,7 +33,7 @@ def check_key_name(name: str) -> str:
     """The name, once it is one; raises `KeyUnusable`."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise KeyUnusable(
-            f"{name[:80]!r} is no name for a key",
+            f"{name[:80]!r} is not a name for a key",
             hint="use words of a-z and 0-9 joined by . - or _, such as ann or ann-2027",
         )
     return name
@@ -76,7 +76,8 @@ def key_of(data: bytes, at: str) -> EnrolledKey:
         raise WorkspaceInvalid(error.message, hint="enrol the key's public half again") from error
     if key.scheme not in SCHEMES:
         raise WorkspaceInvalid(
-            f"{at}: $.scheme: {key.scheme[:40]!r} is not taken", hint=f"use {' or '.join(SCHEMES)}"
+            f"{at}: $.scheme: {key.scheme[:40]!r} is not accepted",
+            hint=f"use {' or '.join(SCHEMES)}",
         )
     return key
 

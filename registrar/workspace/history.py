@@ -76,6 +76,6 @@ def _git(directory: Path, arguments: list[str], given: bytes) -> bytes:
         said = done.stderr.decode(errors="replace").strip() or "no reason given"
         raise HistoryFailed(
             f"{directory}: git {arguments[0]}: {said}",
-            hint="the files are written; settle what git says, then commit them by hand",
+            hint="the files are written; correct what git reports, then commit them by hand",
         )
     return done.stdout

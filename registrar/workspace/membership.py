@@ -55,9 +55,8 @@ class Members:
             keys = (*others, by) if by else tuple(others)
             if len(keys) < rule.threshold:
                 raise WorkspaceInvalid(
-                    f"{name}: {rule.threshold} have to sign, but only {len(keys)} could without"
-                    f" {key}",
-                    hint=f"put another in its place: `key rotate {key} NEWNAME`",
+                    f"{name}: {rule.threshold} must sign, but only {len(keys)} could without {key}",
+                    hint=f"replace it by another: `key rotate {key} NEWNAME`",
                 )
             members = members.with_rule(name, replace(rule, keys=keys))
         return members

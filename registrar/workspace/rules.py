@@ -80,7 +80,7 @@ def lifetime_of(text: str, at: str) -> timedelta:
     """`24h` or `365d`; raises `WorkspaceInvalid`."""
     match = _LIFETIME.fullmatch(text)
     if match is None:
-        raise _wrong(at, f"{text[:40]!r} is no time span", "write 24h or 365d")
+        raise _wrong(at, f"{text[:40]!r} is not a time span", "write 24h or 365d")
     return int(match[1]) * (_HOUR if match[2] == "h" else _DAY)
 
 
@@ -95,12 +95,12 @@ def _rule(at: str, table: Any) -> Rule:
         raise _wrong(at, "the table is missing", f"write [{at.rpartition(' ')[2]}] and its keys")
     keys = table.get("keys", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise _wrong(f"{at}.keys", "it is no list of names", 'write ["ann", "bob"]')
+        raise _wrong(f"{at}.keys", "it is not a list of names", 'write ["ann", "bob"]')
     if len(set(keys)) != len(keys):
         raise _wrong(f"{at}.keys", "a name comes twice", "name each administrator once")
     threshold = table.get("threshold")
     if type(threshold) is not int or threshold < 1:
-        raise _wrong(f"{at}.threshold", "it is no number from 1", "write how many have to sign")
+        raise _wrong(f"{at}.threshold", "it is no number from 1", "write how many must sign")
     valid = table.get("valid")
     if not isinstance(valid, str):
         raise _wrong(f"{at}.valid", "it is missing", 'write "24h" or "365d"')
@@ -123,7 +123,10 @@ def _table(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise WorkspaceInvalid(
             f"{path}: there is no such file",
-            hint="run this in a workspace that `dockwarden-registrar init` made, or name it by -C",
+            hint=(
+                "run this in a workspace that `dockwarden-registrar init` made, or give the "
+                "workspace with -C"
+            ),
         ) from error
     except UnicodeDecodeError as error:
         fix = "save the file as UTF-8"

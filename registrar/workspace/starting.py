@@ -31,7 +31,7 @@ def start_workspace(path: Path, organization: str, *, solo: bool, git: bool) -> 
     """Make the folder and its rules; raises `WorkspaceInvalid` where something is already."""
     check_scope_name(organization, "organization", parent=None)
     if path.exists() and any(child.name != ".git" for child in path.iterdir()):
-        raise WorkspaceInvalid(f"{path}: the folder is not empty", hint="name another")
+        raise WorkspaceInvalid(f"{path}: the folder is not empty", hint="choose another")
     make_directory(path, mode=0o755)
     if git:
         start(path)

@@ -94,7 +94,7 @@ def test_every_error_at_once(tmp_path: Path) -> None:
 def test_broken_toml_is_placed(tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text("[server]\nworkers = \n[page]\n")
-    with pytest.raises(ConfigInvalid, match=r"is no TOML at line 2: "):
+    with pytest.raises(ConfigInvalid, match=r"is not TOML at line 2: "):
         load(path, {})
     path.write_bytes(b"\xff")
     with pytest.raises(ConfigInvalid, match="byte 0 is not UTF-8"):

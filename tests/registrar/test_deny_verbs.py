@@ -90,7 +90,7 @@ def test_what_is_not_denied_cannot_be_taken_back(admin: AdminFolder) -> None:
     ran = admin.run("deny", "remove", Digest.of(b"x"), "--scope", "acme", "--reason", "x", "-y")
     assert "acme does not deny sha256:" in ran.err
     ran = admin.run("deny", "remove", "nginx", "--scope", "acme", "--reason", "x", "-y")
-    assert "is no digest" in ran.err
+    assert "is not a digest" in ran.err
 
 
 def test_a_waiver_lifts_a_deny_of_its_own_level_until_it_ends(
@@ -111,7 +111,7 @@ def test_a_waiver_lifts_a_deny_of_its_own_level_until_it_ends(
 
 @pytest.mark.parametrize(
     ("until", "word"),
-    [("yesterday", "no time"), ("2020-01-01", "is past"), ("900000y", "too far away")],
+    [("yesterday", "not a time"), ("2020-01-01", "is past"), ("900000y", "too far away")],
 )
 def test_a_waiver_without_a_real_end_is_refused(admin: AdminFolder, until: str, word: str) -> None:
     before = admin.files()

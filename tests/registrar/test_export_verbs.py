@@ -94,8 +94,8 @@ def rewritten(source: Path, target: Path, changes: Mapping[str, bytes | None]) -
         ({"blobs/0b": b"evil"}, "not what was exported"),
         ({"blobs/0b": None}, "1 files are missing, first blobs/0b"),
         ({"metadata/../../evil": b"x"}, "does not belong there"),
-        ({"export.json": None}, "it is no export"),
-        ({"export.json": b"{}"}, "is not whole"),
+        ({"export.json": None}, "it is not an export"),
+        ({"export.json": b"{}"}, "is incomplete"),
     ],
 )
 def test_a_changed_archive_is_refused_and_nothing_written(

@@ -122,7 +122,7 @@ def test_what_is_no_image_is_refused(stored: Stored, registries: Registries) -> 
     manifest = json.loads(built.images[0].manifest)
     manifest["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
     stored.put("team/web", "1", OCI_MANIFEST, canonical(manifest))
-    with pytest.raises(NotAsClaimed, match="no container image"):
+    with pytest.raises(NotAsClaimed, match="not a container image"):
         resolve(stored.reference(built), registries)
 
 

@@ -79,7 +79,7 @@ def test_who_asks_need_be_named_only_where_another_approves(
 
 
 @pytest.mark.parametrize(
-    ("approver", "word"), [("eve", "'eve' signs not for acme"), (None, "missing")]
+    ("approver", "word"), [("eve", "'eve' does not sign for acme"), (None, "missing")]
 )
 def test_only_who_signs_for_a_scope_approves_there(
     admin: AdminFolder, stored: Stored, web: BuiltImage, approver: str | None, word: str

@@ -33,7 +33,7 @@ def test_a_second_repository_never_takes_the_first_ones_keys(tmp_path: Path) -> 
     solo = Ceremony(tmp_path).start()
     other = tmp_path / "other"
     out = solo.run("init", "--solo", "--no-git", str(other), code=1)
-    assert "there is a key already" in out
+    assert "a key exists already" in out
     assert not other.exists()
 
 

@@ -42,7 +42,7 @@ def test_what_a_level_above_would_not_take(solo: Ceremony) -> None:
     solo.approve(1, scope="acme.pay")
     out = said(solo, Draft("acme", constraints=Constraints(required_scanners=frozenset({"trivy"}))))
     assert "acme.pay: registry.acme.example/team/app-1" in out
-    assert "acme demands otherwise" in out
+    assert "acme requires otherwise" in out
     assert "trivy" in out
 
 
@@ -50,7 +50,7 @@ def test_a_deny_that_meets_an_approval_of_its_own(solo: Ceremony) -> None:
     one = approval(1)
     deny = Deny(frozenset({digest(1, "config")}), "no more")
     out = said(solo, Draft("acme", {one.id: one}, (deny,)))
-    assert "meets an approval of this very scope" in out
+    assert "matches an approval of the same scope" in out
     solo.workspace.save(Draft("acme", {one.id: one}, (replace(deny, revoked=True),)), "revoked")
     assert "nothing to remark" in solo.run("lint")
 
@@ -86,7 +86,7 @@ def test_all_of_all_and_online_keys_that_sign_more(tmp_path: Path) -> None:
     team = Ceremony(tmp_path).start_team()
     assert "nothing to remark" in team.run("lint")
     team.run("scope", "set-threshold", "root", "3")
-    assert "one lost key locks it" in team.run("lint", code=3)
+    assert "if one key is lost, nobody can change it" in team.run("lint", code=3)
     path = team.path / "scopes" / "acme" / "scope.toml"
     path.write_text(path.read_text().replace('"cid"', '"online-snapshot"'))
     assert "online-snapshot is an online key" in team.run("lint", code=3)

@@ -65,7 +65,7 @@ def test_staleness_is_the_organizations_to_set(admin: AdminFolder) -> None:
     [
         (("--repository", "no spaces"), "policy.repositories[0]"),
         (("--longest-lifetime", "36h"), "not of whole days"),
-        (("--longest-lifetime", "soon"), "--longest-lifetime: 'soon' is no time span"),
+        (("--longest-lifetime", "soon"), "--longest-lifetime: 'soon' is not a time span"),
         (("--break-glass-key", "eve"), "known are ann, bob"),
     ],
 )

@@ -348,7 +348,7 @@ def test_a_broken_configuration_is_named(tmp_path: Path, text: str) -> None:
 
 def test_no_program_but_a_helper_is_run(tmp_path: Path) -> None:
     path = config(tmp_path / "c.json", credsStore="../../bin/sh")
-    with pytest.raises(BadCredentials, match="is no credential helper"):
+    with pytest.raises(BadCredentials, match="is not a credential helper"):
         credentials_for("a.example", path)
 
 

@@ -32,8 +32,8 @@ def test_all_fields_arrive() -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ({"from": "yesterday"}, "no day"),
-        ({"from": "9999-12-31"}, "no day"),
+        ({"from": "yesterday"}, "not a day"),
+        ({"from": "9999-12-31"}, "not a day"),
         ({"from": "2026-11-05", "to": "2026-11-01"}, "after"),
         ({"from": "2001-01-01"}, "366 days"),
         ({"verdict": "great"}, "no verdict"),

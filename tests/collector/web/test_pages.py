@@ -36,8 +36,8 @@ def test_detail_login_and_error_pages_are_accessible() -> None:
     ("path", "next_step"),
     [
         ("/", "Create an enrolment secret"),
-        ("/violations", "See that every host is online"),
-        ("/images", "See that every host is online"),
+        ("/violations", "Make sure that every host is online"),
+        ("/images", "Make sure that every host is online"),
         ("/hosts", "Create an enrolment secret"),
         ("/enrolment", "Create one above"),
         ("/violations?verdict=denied", "Clear it"),
