@@ -1,6 +1,6 @@
 """What can go wrong between the agent and the world; each says what to do next."""
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 
 class EngineUnavailable(DockwardenError):
@@ -17,14 +17,6 @@ class AllowlistRejected(DockwardenError):
 
 class SyncFailed(DockwardenError):
     """The signed list could not be fetched or verified; the generation in force stays."""
-
-
-class ConfigInvalid(DockwardenError):
-    """The configuration is wrong; `problems` lists every error with file, key and fix."""
-
-    def __init__(self, problems: list[str], *, hint: str = "") -> None:
-        super().__init__("\n".join(problems), hint=hint)
-        self.problems = problems
 
 
 class SinkFailed(DockwardenError):

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 
-from agent.domain.text import printable, shortened
 from agent.journald import Journal, field_name, is_stderr
+from core.text import printable, shortened
 
 _LONGEST_VALUE = 2048  # characters
 

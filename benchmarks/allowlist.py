@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent.adapters.signed_list import SignedList
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
-from agent.sync.index import compile_index
-from agent.sync.index_rows import key_of
+from agent.helpers.sync.list_index.index import compile_index
+from agent.helpers.sync.list_index.index_rows import key_of
 from benchmarks.allowlist_world import UPDATES, World, config_digests, wire, world
 from benchmarks.figures import Figure, show, write
 from benchmarks.stats import percentile
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 
 SIZES = (1_000, 100_000, 1_000_000)
 QUICK = (1_000, 10_000)

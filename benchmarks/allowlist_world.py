@@ -10,8 +10,9 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
-from agent.domain.digest import Digest
-from agent.domain.payload import (
+from agent.helpers.sync.list_index.index import ScopeInput
+from core.image.digest import Digest
+from core.list_format.payload import (
     Blob,
     Part,
     Platform,
@@ -19,8 +20,8 @@ from agent.domain.payload import (
     ScopeList,
     SignedApproval,
 )
-from agent.domain.payload_pack import pack
-from agent.domain.payload_write import (
+from core.list_format.payload_pack import pack
+from core.list_format.payload_write import (
     added,
     approval_line,
     base_of,
@@ -29,7 +30,6 @@ from agent.domain.payload_write import (
     weight,
     write_list,
 )
-from agent.sync.index import ScopeInput
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 UPDATE = 10  # approvals

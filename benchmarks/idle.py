@@ -82,7 +82,7 @@ def _weight(arena: Arena, cgroup: str) -> Weight:
         memory = process.memory_full_info()
         rss += memory.rss / _MIB
         pss += memory.pss / _MIB
-        if any("agent/gate" in word for word in process.cmdline()):
+        if any("agent/helpers/gate" in word for word in process.cmdline()):
             gate += memory.rss / _MIB
         elif process.ppid() == os.getpid():
             main += memory.rss / _MIB

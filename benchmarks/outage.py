@@ -20,16 +20,16 @@ import psutil
 
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.spool import SqliteSpool
-from agent.control.recorder import Kept, Recorder
-from agent.control.spooling import AllSinks, SpooledFindings
-from agent.domain.ids import new_id
-from agent.uplink import host_identity
-from agent.uplink.backoff import Backoff
-from agent.uplink.batch import CONTENT_TYPE
-from agent.uplink.http import Http
-from agent.uplink.outbox import Outbox
-from agent.uplink.session import Reply, Session
+from agent.helpers.uplink import host_identity
+from agent.helpers.uplink.backoff import Backoff
+from agent.helpers.uplink.batch import CONTENT_TYPE
+from agent.helpers.uplink.http import Http
+from agent.helpers.uplink.outbox import Outbox
+from agent.helpers.uplink.session import Reply, Session
+from agent.reporting.recorder import Kept, Recorder
+from agent.reporting.spooling import AllSinks, SpooledFindings
 from benchmarks.figures import Figure, show, write
+from core.ids import new_id
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import a_finding
 from tests.uplink.collector_process import CollectorProcess, collector_process

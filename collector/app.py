@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import FastAPI, Response
 from starlette.types import ASGIApp
 
-from agent import __version__
 from collector.collector_errors import SchemaBehind, StoreUnavailable
 from collector.ingest.enrol_route import enrol_route
 from collector.ingest.known import REMEMBERED, KnownTokens
@@ -16,7 +15,8 @@ from collector.ingest.route import IngestAccess, events_route
 from collector.store.database import Database
 from collector.store.enrolment_store import EnrolmentStore
 from collector.store.migrate import check_current
-from collector.store.writer import Writer
+from collector.store.writing.writer import Writer
+from core import __version__
 
 _LINGER = 0.003  # seconds: PostgreSQL shares a commit between requests that come this close
 

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from agent.domain.finding_record import timestamp
 from collector.collector_errors import StoreUnavailable
 from collector.store import partitions, silence
 from collector.store.database import Database
 from collector.store.retention import Retention, prune
 from collector.store.silence import Alert
+from core.findings.finding_record import timestamp
 
 SILENCE_SECONDS = 15.0
 _HOURLY_SECONDS = 3600.0

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from agent.domain.base_errors import DockwardenError
 from collector.collector_config import DEFAULT_FILE, FILE_VARIABLE, PREFIX
 from collector.commands.admin import admin
 from collector.commands.common import Called
 from collector.commands.enrolment import enrolment
 from collector.commands.fleet_commands import hosts, violations
 from collector.commands.serve_commands import check, migrate, prune, serve
+from core.base_errors import DockwardenError
 
 _EPILOG = f"""\b
 Configuration: {DEFAULT_FILE} (or --config, or {FILE_VARIABLE}), then the environment:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.domain.toml_fault import toml_fault
-from agent.domain.value_faults import value_fault
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
+from core.toml_fault import toml_fault
+from core.value_faults import value_fault
 
 DEFAULT_FILE = Path("/etc/dockwarden/collector.toml")
 PREFIX = "DOCKWARDEN_COLLECTOR_"

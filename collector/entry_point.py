@@ -1,6 +1,6 @@
 """Where `dockwarden-collector` begins: it says so in one line if the extra is not installed."""
 
-from agent.extras import require
+from core.extras import require
 
 
 def main() -> None:

@@ -13,15 +13,15 @@ from collector.app import make_app
 from collector.background import Background
 from collector.collector_config import FILE_VARIABLE, Config, load
 from collector.ingest.request_limits import Rate
+from collector.model.accounts import Role
 from collector.opening import open_database
 from collector.store import partitions
 from collector.store.access import AccountBook, AuditLog
 from collector.store.enrolment_store import EnrolmentStore
-from collector.store.fleet import FleetReader
 from collector.store.migrate import check_current, migrate
 from collector.store.retention import Retention
 from collector.store.shared import cookie_key
-from collector.web.accounts import Role
+from collector.store.views.fleet import FleetReader
 from collector.web.page_app import make_page
 from collector.web.request_context import OidcSettings, PageSettings, Ports
 

@@ -1,6 +1,6 @@
 """What can go wrong for a registry administrator; each says what to do next."""
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 
 class WorkspaceInvalid(DockwardenError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import urllib3
 
-from agent.connection_faults import connection_fault
+from core.connection_faults import connection_fault
 
 
 def answering(act: Callable[[socket.socket], object]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import durable
+from core import durable
 from tests.fakes.killing import RUNS, killed
 
 

@@ -13,8 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.extras import MODULES
-from agent.sync.sync_request import Request, to_json
+from agent.helpers.sync.sync_request import Request, to_json
+from core.extras import MODULES
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -80,7 +80,7 @@ def test_a_sync_tells_what_to_install(python: Path, tmp_path: Path) -> None:
     request = Request(
         "https://lists.acme.test", scope="acme", root_file="/none", directory=str(tmp_path), now=1e9
     )
-    said = run(python, "-m", "agent.sync", given=to_json(request))
+    said = run(python, "-m", "agent.helpers.sync", given=to_json(request))
     assert (said.returncode, said.stderr) == (0, b"")
     report = json.loads(said.stdout)
     assert (report["error"], report["hint"]) == (SIGNED, HINT)
@@ -97,7 +97,7 @@ def test_a_token_that_cannot_be_verified_does_not_count(python: Path, tmp_path: 
         "host": "h",
         "now": "2027-01-01T00:00:00+00:00",
     }
-    said = run(python, "-m", "agent.sync.token", given=json.dumps(request).encode())
+    said = run(python, "-m", "agent.helpers.sync.token", given=json.dumps(request).encode())
     assert (said.returncode, said.stderr) == (1, b"")
     assert json.loads(said.stdout) == {"error": SIGNED, "hint": HINT}
 

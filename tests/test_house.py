@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PROGRAMS = ("agent/", "collector/", "registrar/")
+PROGRAMS = ("agent/", "collector/", "core/", "registrar/")
 
 # Identifiers, with what they are called now. Left out, since they also have a plain meaning:
 # `words` (of a line), `answer`, `floor` (of a time), `wanted` (in a search), `Trail` (a field of

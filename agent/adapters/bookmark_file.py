@@ -5,7 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from agent import durable
+from core import durable
 
 _SLOT = struct.Struct("<QQI")  # how often it was written, the number, their checksum
 _BODY = struct.Struct("<QQ")

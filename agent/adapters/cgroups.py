@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from agent.gate.container_names import recognise
-from agent.gate.hierarchy import Freezer, freezer, is_gone, walk
-from agent.gate.mounts import below, locate
+from agent.helpers.gate.container_names import recognise
+from agent.helpers.gate.hierarchy import Freezer, freezer, is_gone, walk
+from agent.helpers.gate.mounts import below, locate
 from agent.log import get_logger
 
 log = get_logger(__name__)

@@ -8,7 +8,7 @@ import msgspec
 
 from agent.config import Config
 from agent.config.handover import from_bytes
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 SECONDS = 60.0
 

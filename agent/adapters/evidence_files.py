@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import durable
-from agent.domain.text import plain
 from agent.errors import SinkFailed
 from agent.log import get_logger
+from core import durable
+from core.text import plain
 
 log = get_logger(__name__)
 

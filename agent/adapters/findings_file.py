@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from agent.domain.finding import Finding, Kind, Severity
-from agent.domain.finding_record import as_record
 from agent.errors import SinkFailed
 from agent.files.line_log import LineLog, open_files
+from core.findings.finding import Finding, Kind, Severity
+from core.findings.finding_record import as_record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAMAGED = "findings.damaged"  # the event that stands for a line that cannot be read

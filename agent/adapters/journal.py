@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from agent.domain.finding import Finding, Severity
-from agent.domain.finding_record import timestamp
-from agent.domain.text import printable, shortened
 from agent.errors import SinkFailed
 from agent.journald import SOCKET, Journal
+from core.findings.finding import Finding, Severity
+from core.findings.finding_record import timestamp
+from core.text import printable, shortened
 
 _PRIORITY = {
     Severity.CRITICAL: 2,

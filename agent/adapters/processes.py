@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.domain.text import printable, shortened
+from core.text import printable, shortened
 
 if TYPE_CHECKING:
     import psutil

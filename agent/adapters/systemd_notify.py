@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from agent.domain.text import printable
+from core.text import printable
 
 
 class SystemdNotify:

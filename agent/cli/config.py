@@ -10,7 +10,7 @@ import click
 
 from agent.cli.options import config_option, inputs, output_option
 from agent.cli.output import complain, emit_json, note
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -105,7 +105,7 @@ def _note_expired(loaded: "Loaded") -> None:
 
 
 def _not_installed(config: "Config") -> list[str]:
-    from agent.extras import install, lacks_signed
+    from core.extras import install, lacks_signed
 
     if not config.allowlist.signed or not (lack := lacks_signed()):
         return []

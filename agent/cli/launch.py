@@ -30,7 +30,7 @@ def daemon_arguments(descriptor: int, file: str = "", mode: str = "") -> list[st
     if sys.pycache_prefix:
         flags += ["-X", f"pycache_prefix={sys.pycache_prefix}"]
     to_read = [f"--config={file}"] * bool(file) + [f"--mode={mode}"] * bool(mode)
-    daemon = ["-m", "agent.daemon", *to_read, "--config-fd", str(descriptor)]
+    daemon = ["-m", "agent.app.daemon", *to_read, "--config-fd", str(descriptor)]
     return [sys.executable, *flags, *daemon]
 
 

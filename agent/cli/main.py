@@ -9,30 +9,30 @@ from typing import Any
 import click
 
 from agent.cli.output import complain
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 # Name on the command line: module that holds a command of the same name (with _ for -).
 _COMMANDS = {
     "run": "agent.cli.run",
     "reload": "agent.cli.reload_command",
     "status": "agent.cli.status",
-    "doctor": "agent.cli.doctor",
-    "selftest": "agent.cli.selftest_command",
-    "support-bundle": "agent.cli.support_bundle_command",
-    "ps": "agent.cli.ps",
-    "check": "agent.cli.check",
-    "explain": "agent.cli.explain",
-    "violations": "agent.cli.violations",
+    "doctor": "agent.cli.host.doctor",
+    "selftest": "agent.cli.host.selftest_command",
+    "support-bundle": "agent.cli.host.support_bundle_command",
+    "ps": "agent.cli.containers.ps",
+    "check": "agent.cli.containers.check",
+    "explain": "agent.cli.containers.explain",
+    "violations": "agent.cli.containers.violations",
     "config": "agent.cli.config",
-    "plan": "agent.cli.lockdown_commands",
-    "apply": "agent.cli.lockdown_commands",
-    "restore": "agent.cli.lockdown_commands",
-    "sync": "agent.cli.sync",
-    "allowlist": "agent.cli.allowlist_commands",
-    "enrol": "agent.cli.enrol",
-    "spool": "agent.cli.spool_commands",
-    "circuit-breaker": "agent.cli.circuit_breaker_commands",
-    "break-glass": "agent.cli.break_glass_commands",
+    "plan": "agent.cli.host.lockdown_commands",
+    "apply": "agent.cli.host.lockdown_commands",
+    "restore": "agent.cli.host.lockdown_commands",
+    "sync": "agent.cli.lists.sync",
+    "allowlist": "agent.cli.lists.allowlist_commands",
+    "enrol": "agent.cli.host.enrol",
+    "spool": "agent.cli.host.spool_commands",
+    "circuit-breaker": "agent.cli.containers.circuit_breaker_commands",
+    "break-glass": "agent.cli.lists.break_glass_commands",
     "version": "agent.cli.version",
 }
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import click
 
-from agent.domain.base_errors import DockwardenError
-from agent.domain.text import plain, printable
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid, DockwardenError
+from core.text import plain, printable
 
 FOUND = 3  # exit code: violations, drift or a refusal
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, inputs
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 
 @click.command()

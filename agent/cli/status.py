@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from agent.cli.lists.sync import freshness
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
 from agent.cli.output import (
     FOUND,
@@ -16,7 +17,6 @@ from agent.cli.output import (
     local_time,
     section,
 )
-from agent.cli.sync import freshness
 
 StatusFields = Mapping[str, Any]
 

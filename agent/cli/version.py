@@ -2,8 +2,8 @@
 
 import click
 
-from agent import __version__
 from agent.cli.output import emit_json
+from core import __version__
 
 
 @click.command()

@@ -13,7 +13,7 @@ import msgspec
 from agent.config.handover import to_bytes
 from agent.config.layers import Inputs
 from agent.config.load import load
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from agent.domain.toml_fault import toml_fault
+from core.toml_fault import toml_fault
 
 DEFAULT_FILE = Path("/etc/dockwarden/agent.toml")
 LARGEST = 1 << 20  # bytes

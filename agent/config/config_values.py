@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
-from agent.domain.allowlist import Exemption
-from agent.domain.verdict import (
+from core.allowlist.allowlist import Exemption
+from core.decision.verdict import (
     DEFAULT_ENFORCE,
     Action,
     ActionTable,

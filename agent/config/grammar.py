@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
 from agent.config.config_values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
-from agent.domain.base_errors import InvalidDigest
-from agent.domain.digest import Digest
-from agent.domain.verdict import EnforcementPoint
+from core.base_errors import InvalidDigest
+from core.decision.verdict import EnforcementPoint
+from core.image.digest import Digest
 
 # sockaddr_un.sun_path holds 108 bytes with its final zero (unix(7)); `.new` is added to replace it.
 LONGEST_SOCKET_PATH = 103
@@ -21,7 +21,7 @@ WRONG: Final = "dockwarden"  # the type of an error whose words are ours
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _WORD = r"[a-z0-9]+(?:[_-][a-z0-9]+)*"
-_SCOPE = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,3}}")  # as agent.domain.document has it
+_SCOPE = re.compile(rf"{_WORD}(?:\.{_WORD}){{0,3}}")  # as core.allowlist.document has it
 _SERVICE = re.compile(
     rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{{1,5}})(?:/(?:tcp|udp))?"
 )

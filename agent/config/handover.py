@@ -9,7 +9,7 @@ import os
 import msgspec
 
 from agent.config.config_values import Config
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 
 def to_bytes(config: Config) -> bytes:

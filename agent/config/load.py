@@ -35,9 +35,9 @@ from agent.config.config_values import (
 )
 from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
 from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
-from agent.domain.allowlist import Exemption
-from agent.domain.verdict import Action, Verdict
-from agent.errors import ConfigInvalid
+from core.allowlist.allowlist import Exemption
+from core.base_errors import ConfigInvalid
+from core.decision.verdict import Action, Verdict
 
 DEFAULT_ORIGIN = "default"
 _EXEMPTIONS: KeyPath = ("enforcement", "exemptions")

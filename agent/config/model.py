@@ -21,7 +21,7 @@ from agent.config.config_values import (
     OnTimeout,
     SinkFormat,
 )
-from agent.domain.verdict import Action, Mode, Verdict
+from core.decision.verdict import Action, Mode, Verdict
 
 _DEFAULT = Config()
 _SECONDS = "seconds above 0, at most 86400"

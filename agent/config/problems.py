@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from agent.config.grammar import WRONG
 from agent.config.layers import KeyPath, Layer, Source
 from agent.config.model import Tables, known_keys, table_type
-from agent.domain.value_faults import value_fault
+from core.value_faults import value_fault
 
 _ALWAYS = {
     ("enforcement", "actions", "approved"): "approved images are always allowed; remove the key"

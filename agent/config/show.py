@@ -7,8 +7,8 @@ from typing import Any
 
 from agent.config.layers import KeyPath
 from agent.config.load import DEFAULT_ORIGIN, Loaded
-from agent.domain.allowlist import Exemption
-from agent.domain.verdict import Verdict
+from core.allowlist.allowlist import Exemption
+from core.decision.verdict import Verdict
 
 HIDDEN = "(hidden)"
 _CHOSEN_ELSEWHERE = Verdict.APPROVED  # always allowed, so no key of the file

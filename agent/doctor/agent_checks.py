@@ -7,8 +7,8 @@ from typing import Any
 from agent.adapters.control_socket import call
 from agent.config import Config
 from agent.doctor.result import Result, failed, ok, skipped, warning
-from agent.domain.base_errors import DockwardenError
-from agent.firewall.library import LibraryMissing, load
+from agent.helpers.firewall.library import LibraryMissing, load
+from core.base_errors import DockwardenError
 
 _SECONDS = 10.0
 _NOT_ASKED = "no agent to ask"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agent.config import Config
 from agent.doctor import agent_checks, machine_checks, service_checks
 from agent.doctor.result import Result, failed, ok
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 
 @dataclass(frozen=True, slots=True)

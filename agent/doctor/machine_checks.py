@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.config import Config
 from agent.doctor.result import Result, failed, ok, skipped, warning
-from agent.gate.mounts import locate
+from agent.helpers.gate.mounts import locate
 
 FREEZER_KERNEL = (5, 2)  # cgroup v2's cgroup.freeze (kernel documentation, cgroup-v2.rst)
 _UNSYNCHRONIZED = 5  # TIME_ERROR, adjtimex(2)

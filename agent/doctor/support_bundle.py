@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agent import __version__
 from agent.adapters.control_socket import call
 from agent.adapters.findings_file import DAMAGED, read
 from agent.config import Config
@@ -21,8 +20,8 @@ from agent.config.load import Loaded, load
 from agent.config.show import as_toml
 from agent.doctor.examination import Host, examine
 from agent.doctor.redaction import redactor
-from agent.domain.base_errors import DockwardenError
-from agent.errors import ConfigInvalid
+from core import __version__
+from core.base_errors import ConfigInvalid, DockwardenError
 
 MOST_FINDINGS = 200
 _JOURNAL_LINES = "2000"

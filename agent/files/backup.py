@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent import durable
-from agent.domain.merge import Merge, from_record, to_record
 from agent.errors import LayerFailed
+from agent.merging.merge import Merge, from_record, to_record
+from core import durable
 
 _VERSION = 1
 _WRITTEN = 32  # each change of configuration adds one

@@ -9,9 +9,9 @@ import re
 import stat
 from pathlib import Path
 
-from agent import durable
 from agent.errors import LayerFailed
 from agent.files.backup import FileState
+from core import durable
 
 LARGEST = 4 << 20  # bytes; no configuration file is larger
 _LINKS = 40  # as many as the kernel follows

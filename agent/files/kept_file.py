@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent import durable
-from agent.domain.base_errors import InvalidFile
-from agent.domain.diff import unified
-from agent.domain.lockdown_values import Difference
-from agent.domain.merge import Merge, combined, merged, taken_back
 from agent.errors import LayerFailed
 from agent.files import file_state
 from agent.files.backup import Backups, FileState, Record
+from agent.merging.diff import unified
+from agent.merging.merge import Merge, combined, merged, taken_back
+from agent.ports.lockdown_values import Difference
+from core import durable
+from core.base_errors import InvalidFile
 
 Plan = Callable[[bytes | None], Merge]
 

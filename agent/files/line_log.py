@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from agent import durable
 from agent.log import get_logger
+from core import durable
 
 log = get_logger(__name__)
 

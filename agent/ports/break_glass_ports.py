@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from agent.domain.break_glass_token import BreakGlassState, Token
+from core.allowlist.break_glass_token import BreakGlassState, Token
 
 
 class TokenVerifier(Protocol):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from agent.domain.identity import Container, ImageIdentity
+from core.image.identity import Container, ImageIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agent.domain.finding import Finding
+from core.findings.finding import Finding
 
 
 class FindingSink(Protocol):

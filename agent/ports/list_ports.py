@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from agent.domain.allowlist import Approval, ListInfo, Statements
-from agent.domain.identity import ImageIdentity
-from agent.sync.sync_request import SyncReport
+from agent.helpers.sync.sync_request import SyncReport
+from core.allowlist.allowlist import Approval, ListInfo, Statements
+from core.image.identity import ImageIdentity
 
 
 class TrustedList(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agent.domain.lockdown_values import Drift
+from agent.ports.lockdown_values import Drift
 
 
 class FileWatch(Protocol):

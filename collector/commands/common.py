@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from agent.domain.text import printable
 from collector.collector_config import Config, load
 from collector.opening import open_database
 from collector.store.database import Database
 from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.migrate import migrate
+from core.text import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 

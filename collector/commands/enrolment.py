@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import click
 
-from agent.domain.text import printable
 from collector import collector_clock
 from collector.commands.common import Called, json_option, table, with_enrolments
+from core.text import printable
 
 
 @click.group()

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from agent.domain.hash_chain import link
 from collector.ingest.field_types import (
     Hash,
     Sequence,
@@ -22,7 +21,8 @@ from collector.ingest.field_types import (
 from collector.ingest.finding_form import read_finding
 from collector.ingest.heartbeat_form import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory
-from collector.records import Batch, Body, Record, Type
+from collector.model.records import Batch, Body, Record, Type
+from core.hash_chain import link
 
 MOST_EVENTS = 500
 LONGEST_DATA = 64 * 1024  # bytes

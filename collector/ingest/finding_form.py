@@ -1,4 +1,4 @@
-"""A finding's data (agent/schemas/finding-1.schema.json) to what is searched by; no I/O.
+"""A finding's data (core/schemas/finding-1.schema.json) to what is searched by; no I/O.
 
 The structs are as strict as the schema: what is kept has been decoded whole, so that whoever reads
 it later meets no broken text.
@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from agent.domain.verdict import Action
 from collector.ingest.field_types import Count, Digest, Positive, Time, fit
-from collector.records import Row
+from collector.model.records import Row
+from core.decision.verdict import Action
 
 _Pairs = Annotated[dict[str, str], Meta(max_length=64)]
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from collector.ingest.field_types import Count, Time, fit, microseconds
-from collector.records import State
+from collector.model.records import State
 
 _MOST_REASONS = 32
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from collector.ingest.field_types import Count, Digest, Positive, Uuid7, fit
-from collector.records import Drops, Inventory, Item, Row
+from collector.model.records import Drops, Inventory, Item, Row
 
 
 class _Container(Struct):

@@ -19,9 +19,9 @@ from collector.ingest.decode import NotTheirs, TooMany, Unreadable, decode
 from collector.ingest.known import KnownTokens
 from collector.ingest.openapi import EVENTS
 from collector.ingest.request_limits import LONGEST_BODY, Buckets, NoGzip, TooLarge, inflate
-from collector.records import Batch, Result
-from collector.store.writer import Busy, Writer
-from collector.times import us
+from collector.model.records import Batch, Result
+from collector.model.times import us
+from collector.store.writing.writer import Busy, Writer
 
 BATCH_TYPE = "application/cloudevents-batch+json"
 _BUSY_SECONDS = 5

@@ -1,20 +1,20 @@
 """The audit log, local accounts and sessions; knows no passwords in the clear and no HTTP.
 
-Fulfils `collector.web.ports.Audit` and `collector.web.ports.Accounts`.
+Fulfils `collector.model.page_ports.Audit` and `collector.model.page_ports.Accounts`.
 """
 
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from agent.domain.ids import new_id
+from collector.model.accounts import Account, Role, Session
+from collector.model.page_values import AuditEntry, Slice
+from collector.model.times import us, when
 from collector.store.database import Database
 from collector.store.paging import after_id, sliced
 from collector.store.randomness import random_bytes
 from collector.store.schema import accounts, audit, sessions
-from collector.times import us, when
-from collector.web.accounts import Account, Role, Session
-from collector.web.page_values import AuditEntry, Slice
+from core.ids import new_id
 
 LOGIN_FAILED = "login.failed"
 

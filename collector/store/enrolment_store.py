@@ -1,6 +1,6 @@
 """Who may report: enrolment secrets and hosts' tokens; knows no HTTP.
 
-Fulfils `collector.web.ports.Enrolment`. Every change and its audit entry are one transaction.
+Fulfils `collector.model.page_ports.Enrolment`. Every change and its audit entry are one transaction.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from uuid import UUID
 
 from sqlalchemy import Row, and_, insert, or_, select, update
 
-from agent.domain.ids import new_id
+from collector.model.page_ports import Actor
+from collector.model.page_values import AuditEntry, Secret
+from collector.model.times import us, when, when_or_none
 from collector.store import tokens
 from collector.store.access import write_entry
 from collector.store.database import Database
 from collector.store.randomness import random_bytes
 from collector.store.schema import hosts, secrets
-from collector.times import us, when, when_or_none
-from collector.web.page_values import AuditEntry, Secret
-from collector.web.ports import Actor
+from core.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)

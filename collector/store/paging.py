@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from collector.web.page_values import Slice
+from collector.model.page_values import Slice
 
 T = TypeVar("T")
 _MOST_TEXT = 2000

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from collector.model.times import first_id, us
 from collector.store.database import Database
-from collector.times import first_id, us
 
 AHEAD = 14  # days; whoever serves makes more each hour
 _NAME = re.compile(r"events_(\d{8})")

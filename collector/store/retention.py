@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_
 
-from collector.store import chain_gaps, partitions
+from collector.model.times import first_id, us
+from collector.store import partitions
 from collector.store.database import Database
 from collector.store.schema import alerts, audit, rollups, secrets, sessions
-from collector.times import first_id, us
+from collector.store.writing import chain_gaps
 
 _AT_ONCE = 5000  # rows of one SQLite transaction: reports are not kept waiting for long
 

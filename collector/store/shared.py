@@ -2,10 +2,10 @@
 
 from sqlalchemy import select
 
-from collector.store import bulk
 from collector.store.database import Database
 from collector.store.randomness import random_bytes
 from collector.store.schema import settings
+from collector.store.writing import bulk
 
 
 def cookie_key(database: Database) -> str:

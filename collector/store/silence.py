@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, insert, or_, select, update
 
-from agent.domain.ids import new_id
-from collector.store import conditions as where
+from collector.model.times import us, when
 from collector.store.database import Database
 from collector.store.randomness import random_bytes
 from collector.store.schema import alerts, hosts
-from collector.times import us, when
+from collector.store.views import conditions as where
+from core.ids import new_id
 
 _AT_ONCE = 500
 _LEASE = timedelta(minutes=2)

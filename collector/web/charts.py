@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from collector.web.page_values import Slot
+from collector.model.page_values import Slot
 
 WIDTH: Final = 720
 HEIGHT: Final = 160

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from collector.web.accounts import Role, Session
+from collector.model.accounts import Role, Session
 from collector.web.request_context import PageSettings
 
 LOGIN_COOKIE_LIFETIME: Final = 3600  # seconds

@@ -6,8 +6,8 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from collector.model.page_values import AuditEntry, Secret
 from collector.web.export import every, exported
-from collector.web.page_values import AuditEntry, Secret
 from collector.web.render import rendered
 from collector.web.request_context import RequestContext
 

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
+from collector.model.page_values import Slice
 from collector.web.formatting import machine_time
-from collector.web.page_values import Slice
 
 Row = TypeVar("Row")
 MOST_ROWS: Final = 100_000

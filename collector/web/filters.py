@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from agent.domain.verdict import Verdict
-from collector.web.page_values import FindingFilter, Handling, HostFilter, HostStatus
+from collector.model.page_values import FindingFilter, Handling, HostFilter, HostStatus
+from core.decision.verdict import Verdict
 
 PERIODS: Final = {
     "24h": ("Last 24 hours", timedelta(hours=24)),

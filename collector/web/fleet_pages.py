@@ -7,14 +7,14 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from agent.domain.base_errors import InvalidDigest
-from agent.domain.digest import Digest
+from collector.model.page_values import FindingFilter, FindingRow, ImageHost, UnapprovedImage
 from collector.web.charts import chart_of
 from collector.web.export import every, exported
 from collector.web.filters import ParsedFilter, parse_finding_filter
-from collector.web.page_values import FindingFilter, FindingRow, ImageHost, UnapprovedImage
 from collector.web.render import rendered
 from collector.web.request_context import RequestContext
+from core.base_errors import InvalidDigest
+from core.image.digest import Digest
 
 ROWS: Final = 50
 _LATEST: Final = 8

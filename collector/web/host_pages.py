@@ -5,9 +5,15 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from collector.model.page_values import (
+    FindingFilter,
+    HostDetail,
+    HostFilter,
+    HostRow,
+    TimelineEntry,
+)
 from collector.web.export import every, exported
 from collector.web.filters import parse_host_filter
-from collector.web.page_values import FindingFilter, HostDetail, HostFilter, HostRow, TimelineEntry
 from collector.web.render import rendered
 from collector.web.request_context import RequestContext
 

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from starlette.responses import RedirectResponse, Response
 
-from collector.web.accounts import Account, Role
+from collector.model.accounts import Account, Role
 from collector.web.cookies import (
     LOGIN_COOKIE_LIFETIME,
     drop_cookie,

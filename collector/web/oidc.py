@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from collector.web.accounts import Role
+from collector.model.accounts import Role
 from collector.web.login import safe_next, sign_in
 from collector.web.render import rendered
 from collector.web.request_context import OidcSettings, PageSettings, Ports, RequestContext

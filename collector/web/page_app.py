@@ -11,14 +11,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from agent.domain.base_errors import DockwardenError
+from collector.model.accounts import Role
 from collector.web import enrolment_pages, fleet_pages, host_pages, login
-from collector.web.accounts import Role
 from collector.web.headers import ProtectiveHeaders
 from collector.web.oidc import oidc_routes
 from collector.web.render import error_page
 from collector.web.request_context import PageSettings, Ports
 from collector.web.routing import Page, route
+from core.base_errors import DockwardenError
 
 log = logging.getLogger("collector.web")
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-from agent.domain.text import printable
+from collector.model.page_values import HostStatus
 from collector.web import formatting
 from collector.web.charts import HEIGHT, WIDTH
 from collector.web.filters import PERIODS, VERDICTS
-from collector.web.page_values import HostStatus
 from collector.web.request_context import RequestContext
+from core.text import printable
 
 _NAVIGATION: Final = (
     ("/", "Fleet"),

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from collector.web.accounts import Role, Session
-from collector.web.page_values import AuditEntry
-from collector.web.ports import Accounts, Audit, Enrolment, Fleet
+from collector.model.accounts import Role, Session
+from collector.model.page_ports import Accounts, Audit, Enrolment, Fleet
+from collector.model.page_values import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)

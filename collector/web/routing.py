@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from collector.web.accounts import Role, Session
+from collector.model.accounts import Role, Session
 from collector.web.cookies import equal, key_of, login_cookie, session_cookie
 from collector.web.request_context import PageSettings, Ports, RequestContext
 

@@ -32,7 +32,7 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="PACKAGE", help=f"of {', '.join(names)}")
     parser.add_argument("--format", choices=FORMATS, help="only this one")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="amd64")
-    parser.add_argument("--version", default=version(), help="another than agent.__version__")
+    parser.add_argument("--version", default=version(), help="another than core.__version__")
     parser.add_argument("--output", type=Path, default=TOP / "dist")
     parser.add_argument("--work", type=Path, default=TOP / "build/packaging")
     given = parser.parse_args()

@@ -61,8 +61,8 @@ def read(file: Path = PACKAGING / "packages.toml") -> tuple[Common, tuple[Packag
 
 
 def version() -> str:
-    """The one version of all three programs: `agent.__version__`, read without importing it."""
-    found = re.search(r'^__version__ = "([^"]+)"$', (TOP / "agent/__init__.py").read_text(), re.M)
+    """The one version of all three programs: `core.__version__`, read without importing it."""
+    found = re.search(r'^__version__ = "([^"]+)"$', (TOP / "core/__init__.py").read_text(), re.M)
     if found is None:
-        raise ValueError("agent/__init__.py states no __version__")
+        raise ValueError("core/__init__.py states no __version__")
     return found[1]

@@ -9,30 +9,30 @@ from typing import Any
 
 import click
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 from registrar.cli.registrar_output import complain
 
 # Name on the command line: module, and what the command is called in it.
 _COMMANDS = {
-    "init": ("registrar.cli.init", "init"),
-    "key": ("registrar.cli.key", "key"),
-    "scope": ("registrar.cli.scope", "scope"),
-    "image": ("registrar.cli.image", "image"),
-    "deny": ("registrar.cli.deny", "deny"),
-    "waiver": ("registrar.cli.waiver", "waiver"),
-    "policy": ("registrar.cli.policy_commands", "policy"),
-    "review": ("registrar.cli.review", "review"),
-    "lint": ("registrar.cli.lint", "lint"),
-    "sign": ("registrar.cli.sign", "sign"),
-    "status": ("registrar.cli.role_status", "status"),
-    "publish": ("registrar.cli.publish", "publish"),
-    "timestamp": ("registrar.cli.timestamp", "timestamp"),
-    "verify": ("registrar.cli.verify", "verify"),
-    "simulate": ("registrar.cli.simulate", "simulate"),
-    "seed": ("registrar.cli.seed", "seed"),
-    "export": ("registrar.cli.exporting", "export"),
-    "import": ("registrar.cli.exporting", "import_"),
-    "break-glass": ("registrar.cli.break_glass_issue", "break_glass"),
+    "init": ("registrar.cli.governance.init", "init"),
+    "key": ("registrar.cli.governance.key", "key"),
+    "scope": ("registrar.cli.governance.scope", "scope"),
+    "image": ("registrar.cli.images.image", "image"),
+    "deny": ("registrar.cli.images.deny", "deny"),
+    "waiver": ("registrar.cli.images.waiver", "waiver"),
+    "policy": ("registrar.cli.governance.policy_commands", "policy"),
+    "review": ("registrar.cli.publication.review", "review"),
+    "lint": ("registrar.cli.publication.lint", "lint"),
+    "sign": ("registrar.cli.publication.sign", "sign"),
+    "status": ("registrar.cli.publication.role_status", "status"),
+    "publish": ("registrar.cli.publication.publish", "publish"),
+    "timestamp": ("registrar.cli.publication.timestamp", "timestamp"),
+    "verify": ("registrar.cli.publication.verify", "verify"),
+    "simulate": ("registrar.cli.images.simulate", "simulate"),
+    "seed": ("registrar.cli.images.seed", "seed"),
+    "export": ("registrar.cli.publication.exporting", "export"),
+    "import": ("registrar.cli.publication.exporting", "import_"),
+    "break-glass": ("registrar.cli.governance.break_glass_issue", "break_glass"),
 }
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import click
 
-from agent.domain.base_errors import DockwardenError
-from agent.domain.text import plain, printable
+from core.base_errors import DockwardenError
+from core.text import plain, printable
 
 FOUND: Final = 3  # exit code: something was found
 ALARM: Final = 4  # exit code: hosts will soon call the list stale

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from agent.domain.allowlist import Constraints, Deny, Waiver
-from agent.domain.base_errors import DockwardenError
-from agent.domain.constraints import breaches, matches
-from agent.domain.digest import Digest
-from agent.domain.payload import SignedApproval
+from core.allowlist.allowlist import Constraints, Deny, Waiver
+from core.base_errors import DockwardenError
+from core.decision.constraints import breaches, matches
+from core.image.digest import Digest
+from core.list_format.payload import SignedApproval
 from registrar.images.durations import DAY, told
 from registrar.images.resolve import ResolvedImage
 from registrar.workspace import Draft

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from agent.domain.base_errors import DockwardenError
-from agent.durable import make_directory, write_file
+from core.base_errors import DockwardenError
+from core.durable import make_directory, write_file
 from registrar.repository.metadata_tree import Published
 
 FORMAT: Final = 1

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Final
 
-from agent.domain.base_errors import DockwardenError
-from agent.domain.reference import Reference
+from core.base_errors import DockwardenError
+from core.image.reference import Reference
 from registrar.images.resolve import ResolvedImage, resolve
 from registrar.registry import NotAsClaimed, NotInRegistry, Registries
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signer
 
-from agent.domain.base_errors import DockwardenError
-from agent.domain.break_glass_token import LONGEST, PAYLOAD_TYPE, Token, token_bytes, token_of
-from agent.domain.payload import StalePolicy
+from core.allowlist.break_glass_token import LONGEST, PAYLOAD_TYPE, Token, token_bytes, token_of
+from core.base_errors import DockwardenError
+from core.list_format.payload import StalePolicy
 
 
 class NotIssued(DockwardenError):

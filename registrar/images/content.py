@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.images.lookup import NotFound, digest_of, every_digest, find
 from registrar.images.resolve import resolve
 from registrar.registry import Registries

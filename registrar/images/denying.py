@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.domain.allowlist import Deny
-from agent.domain.digest import Digest
-from agent.domain.payload import EMERGENCY
+from core.allowlist.allowlist import Deny
+from core.image.digest import Digest
+from core.list_format.payload import EMERGENCY
 from registrar.images.durations import told
 from registrar.images.lookup import NotFound, meeting
 from registrar.workspace import Draft

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 DAY: Final = timedelta(days=1)
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([mhdwy])")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent.domain.base_errors import DockwardenError, InvalidDigest
-from agent.domain.digest import Digest
-from agent.domain.payload import SignedApproval
-from agent.domain.reference import Reference, normalise
+from core.base_errors import DockwardenError, InvalidDigest
+from core.image.digest import Digest
+from core.image.reference import Reference, normalise
+from core.list_format.payload import SignedApproval
 from registrar.workspace import Draft
 
 _SHORTEST = 12  # hexadecimal digits of a digest, as docker prints them

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from agent.domain.allowlist import Constraints
-from agent.domain.base_errors import DockwardenError
-from agent.domain.document import constraints_of
-from agent.domain.payload import PublicKey, SignedApproval, StalePolicy
+from core.allowlist.allowlist import Constraints
+from core.allowlist.document import constraints_of
+from core.base_errors import DockwardenError
+from core.list_format.payload import PublicKey, SignedApproval, StalePolicy
 from registrar.images.approving import Obstacle, vet
 from registrar.images.durations import DAY
 from registrar.workspace import Draft, EnrolledKey

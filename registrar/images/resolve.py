@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from agent.domain.digest import Digest, chain_ids
-from agent.domain.payload import Platform
-from agent.domain.reference import Reference, normalise
+from core.image.digest import Digest, chain_ids
+from core.image.reference import Reference, normalise
+from core.list_format.payload import Platform
 from registrar.registry import NotAsClaimed, Registries, RegistryClient
 from registrar.registry.manifests import (
     IMAGE_CONFIGS,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from agent.domain.allowlist import Allowlist, Deny, Level, ListInfo
-from agent.domain.payload import EMERGENCY
+from core.allowlist.allowlist import Allowlist, Deny, Level, ListInfo
+from core.list_format.payload import EMERGENCY
 from registrar.workspace import Draft
 
 

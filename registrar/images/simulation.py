@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from agent.domain.allowlist import Allowlist
-from agent.domain.decision import Decision, decide
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
-from agent.domain.verdict import Verdict
+from core.allowlist.allowlist import Allowlist
+from core.decision.decision import Decision, decide
+from core.decision.verdict import Verdict
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 from registrar.images.resolve import ResolvedImage
 
 GOOD: Final = frozenset({Verdict.APPROVED, Verdict.WAIVED})

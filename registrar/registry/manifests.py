@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from agent.domain.base_errors import InvalidDigest
-from agent.domain.digest import Digest
+from core.base_errors import InvalidDigest
+from core.image.digest import Digest
 from registrar.registry.registry_errors import NotAsClaimed
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"

@@ -10,7 +10,7 @@ import json
 from typing import BinaryIO, Final
 from urllib.parse import urlencode
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.registry.credentials import Credentials
 from registrar.registry.manifests import (
     ACCEPT,

@@ -1,6 +1,6 @@
 """What can go wrong with a registry; each says which registry, what it answered, what to do."""
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 
 class RegistryError(DockwardenError):

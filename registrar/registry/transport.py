@@ -13,7 +13,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from agent import __version__
+from core import __version__
 from registrar.registry.registry_errors import NotAsClaimed, RegistryUnavailable
 from registrar.registry.retry import pause_s
 

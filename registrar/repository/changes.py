@@ -7,8 +7,8 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from agent.domain.allowlist import Deny, Waiver
-from agent.domain.payload import SignedApproval
+from core.allowlist.allowlist import Deny, Waiver
+from core.list_format.payload import SignedApproval
 from registrar.repository.key_folder import name_of
 from registrar.workspace import Draft
 

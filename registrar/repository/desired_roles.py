@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Targets
 
-from agent.domain.payload import EMERGENCY
+from core.list_format.payload import EMERGENCY
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.repository.key_folder import tuf_key
 from registrar.workspace import EnrolledKey, Rule, Workspace

@@ -29,7 +29,7 @@ from securesystemslib.signer import (
     SSlibKey,
 )
 
-from agent.durable import make_directory, write_file
+from core.durable import make_directory, write_file
 from registrar.registrar_errors import KeyUnusable
 from registrar.workspace import EnrolledKey
 from registrar.workspace.enrolled_keys import check_key_name

@@ -10,9 +10,9 @@ from tuf.api.metadata import Metadata, Root, Targets
 from tuf.api.serialization import DeserializationError
 from tuf.api.serialization.json import JSONSerializer
 
-from agent.domain.payload import EMERGENCY, ScopeDenies, ScopeList
-from agent.domain.payload_next import approvals_of
-from agent.domain.payload_read import read_denies, read_list
+from core.list_format.payload import EMERGENCY, ScopeDenies, ScopeList
+from core.list_format.payload_next import approvals_of
+from core.list_format.payload_read import read_denies, read_list
 from registrar.registrar_errors import RepositoryBroken
 from registrar.workspace import Draft
 

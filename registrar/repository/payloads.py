@@ -6,11 +6,11 @@ from typing import Final
 
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from agent.domain.digest import Digest
-from agent.domain.payload import DOCUMENT_LIMIT, EMERGENCY, ScopeDenies
-from agent.domain.payload_next import next_list
-from agent.domain.payload_read import read_denies, read_list
-from agent.domain.payload_write import write_denies, write_list
+from core.image.digest import Digest
+from core.list_format.payload import DOCUMENT_LIMIT, EMERGENCY, ScopeDenies
+from core.list_format.payload_next import next_list
+from core.list_format.payload_read import read_denies, read_list
+from core.list_format.payload_write import write_denies, write_list
 from registrar.registrar_errors import NotReady
 from registrar.repository.metadata_tree import Files, Layered, denies_in, listing_in, said_in
 from registrar.workspace import Draft, Rule

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tuf.api.metadata import Metadata, Targets
 
-from agent.domain.payload import EMERGENCY
+from core.list_format.payload import EMERGENCY
 from registrar.repository.desired_roles import (
     Demands,
     demands,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from agent.domain.payload import EMERGENCY
-from agent.durable import write_file
+from core.durable import write_file
+from core.list_format.payload import EMERGENCY
 from registrar.registrar_errors import NotReady, RepositoryBroken
 from registrar.repository.metadata_tree import (
     Layered,

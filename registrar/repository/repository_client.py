@@ -12,10 +12,10 @@ from tuf.api.metadata import Metadata, Root, Targets
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
-from agent.domain.payload import EMERGENCY
-from agent.domain.payload_next import approvals_of
-from agent.domain.payload_read import read_denies, read_list
-from agent.domain.payload_write import state_of
+from core.list_format.payload import EMERGENCY
+from core.list_format.payload_next import approvals_of
+from core.list_format.payload_read import read_denies, read_list
+from core.list_format.payload_write import state_of
 from registrar.registrar_errors import RepositoryBroken
 from registrar.repository.metadata_tree import Files, Layered, metadata_of
 from registrar.repository.signature_status import SignatureStatus, signature_status

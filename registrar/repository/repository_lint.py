@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from agent.domain.constraints import breaches
-from agent.domain.digest import Digest
+from core.decision.constraints import breaches
+from core.image.digest import Digest
 from registrar.repository.desired_roles import Demands, is_due
 from registrar.repository.metadata_tree import Published
 from registrar.workspace import Draft, Members

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from agent.durable import make_directory, remove_leftovers, sync_directory, write_file
+from core.durable import make_directory, remove_leftovers, sync_directory, write_file
 from registrar.repository.online import TIMESTAMP
 from registrar.workspace import Workspace
 

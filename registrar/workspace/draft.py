@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from agent.domain.allowlist import Constraints, Deny, Waiver
-from agent.domain.base_errors import InvalidAllowlist
-from agent.domain.digest import Digest
-from agent.domain.payload import (
+from core.allowlist.allowlist import Constraints, Deny, Waiver
+from core.base_errors import InvalidAllowlist
+from core.image.digest import Digest
+from core.list_format.payload import (
     EMERGENCY,
     EMPTY_STATE,
     FORMAT,
@@ -19,10 +19,10 @@ from agent.domain.payload import (
     SignedApproval,
     StalePolicy,
 )
-from agent.domain.payload_fields import Fields, decoded
-from agent.domain.payload_lines import approval_at
-from agent.domain.payload_read import read_denies, read_list
-from agent.domain.payload_write import approval_document, write_denies, write_list
+from core.list_format.payload_fields import Fields, decoded
+from core.list_format.payload_lines import approval_at
+from core.list_format.payload_read import read_denies, read_list
+from core.list_format.payload_write import approval_document, write_denies, write_list
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # What the payload has and a draft lacks: publishing fills these in.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.domain.base_errors import InvalidAllowlist
-from agent.domain.payload_fields import Fields, decoded
+from core.base_errors import InvalidAllowlist
+from core.list_format.payload_fields import Fields, decoded
 from registrar.registrar_errors import KeyUnusable, WorkspaceInvalid
 
 SCHEMES: Final = ("ed25519", "ecdsa-sha2-nistp256")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from agent.domain.document import check_scope
-from agent.domain.payload import EMERGENCY
-from agent.durable import make_directory, sync_directory, write_file
+from core.allowlist.document import check_scope
+from core.durable import make_directory, sync_directory, write_file
+from core.list_format.payload import EMERGENCY
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.draft import Draft, draft_files, read_draft
 from registrar.workspace.enrolled_keys import EnrolledKey, key_file, read_keys

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from agent.domain.toml_fault import toml_fault
+from core.toml_fault import toml_fault
 from registrar.registrar_errors import WorkspaceInvalid
 
 FORMAT: Final = 1

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from agent.durable import make_directory
+from core.durable import make_directory
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.folder import RULES, Workspace, check_scope_name
 from registrar.workspace.history import start

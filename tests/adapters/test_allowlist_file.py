@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from agent.adapters.allowlist_file import FileAllowlist, dump
 from agent.adapters.allowlist_file.reading import parse
-from agent.domain.allowlist import Level
-from agent.domain.base_errors import InvalidAllowlist
-from agent.domain.digest import Digest
 from agent.errors import AllowlistRejected
-from tests.domain.build import digest
-from tests.domain.strategies import chains
+from core.allowlist.allowlist import Level
+from core.base_errors import InvalidAllowlist
+from core.image.digest import Digest
+from tests.core.build import digest
+from tests.core.strategies import chains
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs/reference/allowlist.md"

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from agent.adapters.allowlist_file import dump
 from agent.adapters.allowlist_file.reading import parse
-from agent.domain.allowlist import Level
-from agent.domain.base_errors import InvalidAllowlist
+from core.allowlist.allowlist import Level
+from core.base_errors import InvalidAllowlist
 from tests.adapters.test_allowlist_file import EXAMPLE
-from tests.domain.strategies import chains
+from tests.core.strategies import chains
 
-PATH = Path(__file__).parents[2] / "agent/schemas/allowlist-1.schema.json"
+PATH = Path(__file__).parents[2] / "core/schemas/allowlist-1.schema.json"
 SCHEMA = jsonschema.Draft202012Validator(json.loads(PATH.read_text()))
 DOCUMENT = json.loads(EXAMPLE)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.config_reader import config_reader
-from agent.domain.verdict import Mode
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
+from core.decision.verdict import Mode
 
 
 def _file(tmp_path: Path, content: str) -> str:

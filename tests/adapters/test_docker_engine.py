@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from agent.adapters.docker_engine import DockerEngine
-from agent.domain.digest import Digest, chain_ids
-from agent.domain.identity import ContainerState, ImageIdentity
 from agent.errors import EngineRefused, EngineUnavailable
+from core.image.digest import Digest, chain_ids
+from core.image.identity import ContainerState, ImageIdentity
 from tests.adapters.docker_server import serving
 
 ID = "c" * 64

@@ -14,8 +14,8 @@ from agent.adapters.docker_engine.engine_values import (
     listed,
     recorded,
 )
-from agent.domain.digest import Digest
-from agent.domain.identity import ContainerState
+from core.image.digest import Digest
+from core.image.identity import ContainerState
 
 ID = "sha256:" + "a" * 64
 MANIFEST = "sha256:" + "b" * 64

@@ -7,10 +7,10 @@ from hypothesis import given
 
 from agent.adapters.engine_config import EngineConfigLayer
 from agent.adapters.engine_config.dockerd_process import flag_value
-from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
-from tests.domain.test_merge import daemon_json
+from agent.merging.merge_engine import EngineWish
+from tests.core.test_merge import daemon_json
 from tests.fakes.engine_config import FakeEngine
 from tests.fakes.quick import quick_directory
 

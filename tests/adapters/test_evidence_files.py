@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from agent.adapters.evidence_files import EvidenceFiles
 from agent.errors import SinkFailed
-from tests.domain.test_text import trees
+from tests.core.test_text import trees
 from tests.fakes.findings import AT, a_finding
 
 

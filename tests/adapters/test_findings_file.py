@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.adapters.findings_file import JsonlFindings, read
-from agent.domain.finding import Finding
-from agent.domain.finding_record import as_record
 from agent.errors import SinkFailed
+from core.findings.finding import Finding
+from core.findings.finding_record import as_record
 from tests.fakes.findings import AT, a_finding, findings
 from tests.fakes.killing import RUNS, killed
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 
 from agent.adapters.journal import JournalFindings, fields
-from agent.domain.finding import Finding
 from agent.errors import SinkFailed
 from agent.journald import encode
+from core.findings.finding import Finding
 from tests.fakes.findings import a_finding, findings, with_name
 from tests.fakes.journald import FakeJournald, decode
 

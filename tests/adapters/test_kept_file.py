@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.merge import Whole
-from agent.domain.merge_engine import EngineWish, engine_keys
 from agent.errors import LayerFailed
 from agent.files import file_state, kept_file
 from agent.files.backup import Backups
 from agent.files.kept_file import KeptFile
+from agent.merging.merge import Whole
+from agent.merging.merge_engine import EngineWish, engine_keys
 
 WISH = EngineWish("https://images.acme.test")
 TEXT = b'{\n    "debug": true\n}\n'

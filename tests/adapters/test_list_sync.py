@@ -14,8 +14,8 @@ import pytest
 from agent.adapters.list_sync import Helper, HelperRepository
 from agent.adapters.list_sync.list_http import get
 from agent.errors import AllowlistRejected, SyncFailed
+from agent.helpers.sync.sync_request import Request, SyncReport
 from agent.ports import TrustedList
-from agent.sync.sync_request import Request, SyncReport
 from tests.adapters.list_server import ListServer, serving
 from tests.control.fake_host import listed
 from tests.patience import PATIENCE, until
@@ -50,7 +50,7 @@ def adopt(state: Path, number: int, timestamp: bytes) -> None:
 
 
 def repository(
-    source: str, state: Path, *, module: str = "agent.sync", broken: int = 0
+    source: str, state: Path, *, module: str = "agent.helpers.sync", broken: int = 0
 ) -> HelperRepository:
     """One whose generation's list has the generation's number as its sequence."""
 

@@ -12,8 +12,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
 from agent.adapters.list_sync import BreakGlassFile, Helper, HelperVerifier, NoVerifier, host_id
-from agent.domain.base_errors import DockwardenError
-from agent.domain.break_glass_token import (
+from agent.helpers.sync.token import verified
+from core.allowlist.break_glass_token import (
     PAYLOAD_TYPE,
     Active,
     BreakGlassState,
@@ -21,7 +21,7 @@ from agent.domain.break_glass_token import (
     Token,
     token_bytes,
 )
-from agent.sync.token import verified
+from core.base_errors import DockwardenError
 from tests.patience import PATIENCE
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -125,7 +125,9 @@ def test_the_helper_verifies_for_the_daemon(tmp_path: Path) -> None:
     machine = tmp_path / "machine-id"
     machine.write_text(MACHINE)
     directory = adopted(tmp_path / "lists", SIGNER)
-    verifier = HelperVerifier(Helper(PATIENCE, module="agent.sync.token"), str(directory), machine)
+    verifier = HelperVerifier(
+        Helper(PATIENCE, module="agent.helpers.sync.token"), str(directory), machine
+    )
     token = replace(TOKEN, host=verifier.host)
     assert verifier.verify(json.dumps(envelope(token)).encode(), NOW) == token
     with pytest.raises(InvalidToken, match="not signed by a key"):

@@ -21,8 +21,8 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as wire
 from agent.adapters.sinks import otlp, sink_http, syslog, webhook
 from agent.adapters.sinks.ocsf import as_ocsf
 from agent.adapters.sinks.ocsf_file import OcsfFile
-from agent.domain.finding import Finding, Kind
 from agent.errors import SinkBusy, SinkFailed, SinkRefused
+from core.findings.finding import Finding, Kind
 from tests.adapters.tls import Authority, make_authority
 from tests.fakes.findings import AT, a_finding, findings, with_name
 from tests.patience import PATIENCE

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.spool import SqliteSpool
-from agent.domain.hash_chain import START, link
-from agent.domain.ids import new_id
 from agent.errors import SinkFailed
+from agent.helpers.uplink.outbox import Outbox, Record
+from agent.helpers.uplink.spool_table import OVERHEAD
 from agent.ports.spool_port import DROPS, FINDING, HEARTBEAT, Entry
-from agent.uplink.outbox import Outbox, Record
-from agent.uplink.spool_table import OVERHEAD
+from core.hash_chain import START, link
+from core.ids import new_id
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import AT
 

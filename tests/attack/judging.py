@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.sync.sync_request import SyncReport
+from agent.helpers.sync.sync_request import SyncReport
 from tests.attack.stage import HOST_SCOPE, Attack, Stage
 from tests.attack.stock import StockHost
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
-from agent.sync.sync_request import Request, SyncReport
-from agent.sync.sync_run import sync
+from agent.helpers.sync.sync_request import Request, SyncReport
+from agent.helpers.sync.sync_run import sync
 from tests.attack.server import Server, serving
 from tests.patience import PATIENCE
 from tests.sync.documents import NOW

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from agent.adapters.allowlist_file import dump
-from agent.cli.check import Bench
-from agent.cli.host_list import HostList
+from agent.cli.containers.check import Bench
+from agent.cli.lists.host_list import HostList
 from agent.config.config_values import Config, EnforcementConfig, LocalImages
-from agent.domain.allowlist import Allowlist, Approval, Deny, Level, ListInfo
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
 from agent.errors import EngineUnavailable
+from core.allowlist.allowlist import Allowlist, Approval, Deny, Level, ListInfo
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 from tests.cli.conftest import Host
 
 GOOD, BAD, LAYER = Digest.of(b"good"), Digest.of(b"bad"), Digest.of(b"layer")

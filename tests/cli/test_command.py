@@ -95,7 +95,7 @@ def test_a_wrong_configuration_starts_no_daemon(host: Host) -> None:
 
 
 def test_the_daemon_gets_what_was_checked(host: Host, tmp_path: Path) -> None:
-    """A stand-in for `agent.daemon` reports its process ID, its mode and what it had to load."""
+    """A stand-in for `agent.app.daemon` reports its process ID, its mode and what it had to load."""
     (tmp_path / "stand_in.py").write_text(
         "import os, sys\n"
         "import agent.cli.launch as launch\n"
@@ -130,7 +130,7 @@ def test_the_daemon_gets_what_was_checked(host: Host, tmp_path: Path) -> None:
 def test_the_daemon_is_not_imported_from_the_current_folder(tmp_path: Path) -> None:
     (tmp_path / "agent").mkdir()
     (tmp_path / "agent" / "__init__.py").write_text("raise SystemExit('hijacked')")
-    arguments = [*daemon_arguments(0)[:-4], "-c", "import agent; print(agent.__version__)"]
+    arguments = [*daemon_arguments(0)[:-4], "-c", "import core; print(core.__version__)"]
     done = subprocess.run(
         arguments,
         cwd=tmp_path,

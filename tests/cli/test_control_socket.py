@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from agent.adapters.control_socket import ControlServer, call
 from agent.adapters.control_socket.control_server import MOST_PEERS
 from agent.adapters.control_socket.wire import LARGEST_LINE, parse_request, result_line
-from agent.domain.base_errors import DockwardenError
 from agent.errors import ControlUnavailable
+from core.base_errors import DockwardenError
 from tests.patience import PATIENCE
 
 NOBODY = 65534

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from agent.app.lockdown_wiring import Lockdown
 from agent.config import Config
-from agent.domain.lockdown_values import Difference, Drift
-from agent.lockdown_wiring import Lockdown
+from agent.ports.lockdown_values import Difference, Drift
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS
 from tests.fakes.layer import FakeLayer
@@ -45,7 +45,7 @@ class Layers:
         )
 
     def build(self, config: Config, *_: Any, to_restore: bool = False) -> Lockdown:
-        """`agent.lockdown_wiring.lockdown`."""
+        """`agent.app.lockdown_wiring.lockdown`."""
         wanted = config.lockdown.layers if config.registry.mirror else ()
         return Lockdown(tuple(one for one in self.all if to_restore or one.name in wanted))
 
@@ -62,7 +62,7 @@ class Layers:
 def layers(host: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layers]:
     """A host whose lockdown is configured, seen by root."""
     layers = Layers()
-    monkeypatch.setattr("agent.lockdown_wiring.lockdown", layers.build)
+    monkeypatch.setattr("agent.app.lockdown_wiring.lockdown", layers.build)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     host.configure('[registry]\nmirror = "https://images.acme.test"\n')
     yield layers
@@ -220,7 +220,7 @@ def test_nobody_works_against_an_agent_that_does_not_answer(
     host: Host, layers: Layers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.run("apply")
-    monkeypatch.setattr("agent.cli.lockdown_commands.RESTORE_SECONDS", 0.1)
+    monkeypatch.setattr("agent.cli.host.lockdown_commands.RESTORE_SECONDS", 0.1)
     with closing(socket(AF_UNIX, SOCK_STREAM)) as silent:
         silent.bind(str(host.folder / "a.sock"))
         silent.listen()

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from agent.adapters.allowlist_file import dump
-from agent.cli import allowlist_commands as allowlist_verbs
-from agent.cli import host_list
-from agent.cli.host_list import HostList
-from agent.control.freshness import list_freshness
-from agent.domain.allowlist import Allowlist, Level, ListInfo
-from agent.sync.sync_request import ScopeReport, SyncReport
+from agent.cli.lists import allowlist_commands as allowlist_verbs
+from agent.cli.lists import host_list
+from agent.cli.lists.host_list import HostList
+from agent.enforcement.freshness import list_freshness
+from agent.helpers.sync.sync_request import ScopeReport, SyncReport
+from core.allowlist.allowlist import Allowlist, Level, ListInfo
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS
-from tests.domain.build import approval, deny, waiver
+from tests.core.build import approval, deny, waiver
 
 NOW = datetime.now(UTC)
 TOP = Level("acme", (approval("nginx", repository="r.test/nginx", tags=("1.27",)),), (deny("bad"),))

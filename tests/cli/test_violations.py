@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.cli.since import parse_since
-from agent.cli.violations import group_occurrences
+from agent.cli.containers.since import parse_since
+from agent.cli.containers.violations import group_occurrences
 from tests.cli.conftest import Host
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

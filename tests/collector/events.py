@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from agent.domain.finding_record import timestamp
-from agent.domain.hash_chain import START, link
-from agent.domain.ids import new_id
+from core.findings.finding_record import timestamp
+from core.hash_chain import START, link
+from core.ids import new_id
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from collector.store.database import Database
-from collector.store.fleet import FleetReader
 from collector.store.schema import gaps
+from collector.store.views.fleet import FleetReader
 from tests.collector.events import NOW, Sender, finding
 from tests.collector.local_collector import Host, LocalCollector, local_collector
 

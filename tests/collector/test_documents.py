@@ -10,10 +10,10 @@ import jsonschema
 import msgspec
 import pytest
 
-from agent.domain.hash_chain import START, link
 from collector.ingest.finding_form import read_finding
 from collector.ingest.heartbeat_form import read_heartbeat
 from collector.ingest.others import read_drops, read_inventory
+from core.hash_chain import START, link
 from tests.collector.events import NOW, finding, heartbeat, inventory
 
 ROOT = Path(__file__).parents[2]

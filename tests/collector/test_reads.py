@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from collector import collector_clock
+from collector.model.page_values import FindingFilter, Handling, HostFilter, HostStatus
 from collector.store.database import Database
-from collector.store.fleet import FleetReader
 from collector.store.retention import Retention, prune
-from collector.web.page_values import FindingFilter, Handling, HostFilter, HostStatus
+from collector.store.views.fleet import FleetReader
 from tests.collector.events import NOW, digest, inventory
 from tests.collector.local_collector import Host, LocalCollector, local_collector
 

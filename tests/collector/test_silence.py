@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import update
 
 from collector.background import Background
+from collector.model.times import us
 from collector.store import silence
 from collector.store.database import Database
 from collector.store.retention import Retention
 from collector.store.schema import hosts
-from collector.times import us
 from tests.collector.events import NOW
 from tests.collector.local_collector import ADMIN, Host, local_collector
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.config.layers import Inputs
 from agent.config.load import Loaded, load
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from agent.config.layers import Inputs
 from agent.config.load import Loaded, load
 from agent.config.model import Tables, known_keys
 from agent.config.show import as_toml
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid
 from tests.config.conftest import loaded, write
 from tests.config.test_layers import ONE, exemption
 

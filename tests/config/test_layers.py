@@ -8,7 +8,7 @@ import pytest
 from agent.config.config_values import BuildSteps, Config, OnTimeout
 from agent.config.layers import Inputs, peek
 from agent.config.load import load
-from agent.domain.verdict import DEFAULT_ENFORCE, Action, EnforcementPoint, Mode, Verdict
+from core.decision.verdict import DEFAULT_ENFORCE, Action, EnforcementPoint, Mode, Verdict
 from tests.config.conftest import loaded, write
 
 ONE = "sha256:" + "1" * 64

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.adapters.docker_engine import DockerEngine, DockerEvents
-from agent.domain.digest import Digest, chain_ids
-from agent.domain.identity import ImageIdentity
 from agent.ports import Engine, EventStream
+from core.image.digest import Digest, chain_ids
+from core.image.identity import ImageIdentity
 from tests.fakes.engine import FakeEngine
 from tests.lab import archives, images
 from tests.lab.host import LabHost

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from agent.adapters.cgroup_gate import CgroupGate
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
 from agent.ports import CgroupCreated, Gate, GateDecision, GateMessage, GateState, HoldEnded
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 from tests.fakes.gate import FakeGate
 from tests.fakes.host import FakeHost
 from tests.gate.fake_containers import FakeContainer, FakeContainers

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from agent.adapters.allowlist_file import FileAllowlist, dump
-from agent.domain.allowlist import Allowlist, Level, ListInfo
-from agent.domain.decision import decide
-from agent.domain.identity import ImageIdentity
 from agent.errors import AllowlistRejected
 from agent.ports import AllowlistSource
-from tests.domain.build import DAY, NOW, approval, deny, image, waiver
-from tests.domain.strategies import chains, images
+from core.allowlist.allowlist import Allowlist, Level, ListInfo
+from core.decision.decision import decide
+from core.image.identity import ImageIdentity
+from tests.core.build import DAY, NOW, approval, deny, image, waiver
+from tests.core.strategies import chains, images
 from tests.fakes.allowlist import MemoryAllowlist
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.identity import ContainerState
 from agent.errors import EngineUnavailable
+from core.image.identity import ContainerState
 from tests.contract.engine_host import EngineHost, FakeEngineHost, RealEngineHost
 from tests.lab.host import LabHost
 from tests.patience import until

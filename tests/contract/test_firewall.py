@@ -10,9 +10,9 @@ import pytest
 
 from agent.adapters.egress import EgressFirewall, EgressSettings, Launch
 from agent.config.config_values import EgressConfig
-from agent.domain.lockdown_values import Disturbance, Egress, Refusal
 from agent.errors import LayerFailed
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.mounts import hierarchies
+from agent.ports.lockdown_values import Disturbance, Egress, Refusal
 from tests.fakes.clock import FakeClock
 from tests.fakes.firewall import FakeFirewall
 from tests.firewall.network_namespace import KNOWN4, PRIVATE4, NetworkNamespace

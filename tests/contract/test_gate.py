@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.mounts import hierarchies
 from agent.ports import CgroupCreated, GateDecision, GateOrders, GateState, HoldEnded
 from tests.contract.gate_host import FakeGateHost, GateHost, RealGateHost, hear
 from tests.gate.fake_containers import containers

@@ -8,9 +8,9 @@ import pytest
 
 from agent.adapters.engine_config import EngineConfigLayer
 from agent.adapters.image_files import ImageFilesLayer, tool_files
-from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
+from agent.merging.merge_engine import EngineWish
 from agent.ports import Layer
 from tests.fakes.engine_config import FakeEngine
 from tests.fakes.layer import FakeLayer

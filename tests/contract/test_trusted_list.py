@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.adapters.signed_list import SignedList
-from agent.domain.allowlist import Allowlist, Approval, Deny, Exemption, Level, ListInfo, Waiver
-from agent.domain.decision import decide
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
-from agent.domain.verdict import Verdict
+from agent.helpers.sync.list_index.index_rows import pack_constraints
+from agent.helpers.sync.list_index.index_writer import writing
 from agent.ports import TrustedList
-from agent.sync.index_rows import pack_constraints
-from agent.sync.index_writer import writing
-from tests.domain.build import DAY, NOW, TICK, approval, deny, digest, image, waiver
-from tests.domain.decision_model import verdict
-from tests.domain.strategies import chains, denied, exemptions, images, instants
+from core.allowlist.allowlist import Allowlist, Approval, Deny, Exemption, Level, ListInfo, Waiver
+from core.decision.decision import decide
+from core.decision.verdict import Verdict
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
+from tests.core.build import DAY, NOW, TICK, approval, deny, digest, image, waiver
+from tests.core.decision_model import verdict
+from tests.core.strategies import chains, denied, exemptions, images, instants
 
 Maker = Callable[[Sequence[Level], Path], TrustedList]
 INFO = ListInfo(1, "test", signed=True)

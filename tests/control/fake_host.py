@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent.domain.allowlist import Allowlist, Approval, Deny, Level, ListInfo, Waiver
-from agent.domain.identity import ContainerState
 from agent.errors import EngineRefused
-from tests.domain.build import approval, deny
+from core.allowlist.allowlist import Allowlist, Approval, Deny, Level, ListInfo, Waiver
+from core.image.identity import ContainerState
+from tests.core.build import approval, deny
 from tests.fakes.clock import START
 from tests.fakes.engine import FakeEngine
 from tests.fakes.host import Simulated

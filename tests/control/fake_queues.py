@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from agent.domain.base_errors import DockwardenError
 from agent.ports import EngineEvent, GateMessage
+from core.base_errors import DockwardenError
 from tests.control.fake_host import FakeHost, Locked
 from tests.fakes.clock import FakeClock
 

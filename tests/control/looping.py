@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from agent.control.loop import Loop
+from agent.app.loop import Loop
 
 
 @contextlib.contextmanager

@@ -8,30 +8,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
-from agent.control.connection import Connection
-from agent.control.container_actions import ContainerActions
-from agent.control.enforce import Enforcer, Services
-from agent.control.finding_factory import FindingFactory
-from agent.control.layer_state import RevertLimits
-from agent.control.list_loader import ListKeeper
-from agent.control.policy import Policy
-from agent.control.reconcile import Reconciler
-from agent.control.recorder import Recorder
-from agent.control.rescan import Rescanner
-from agent.control.status_view import Memory, StatusView
-from agent.domain.base_errors import DockwardenError
-from agent.domain.finding import Finding, Kind
-from agent.domain.identity import ImageIdentity
-from agent.domain.ids import new_id
-from agent.domain.verdict import (
-    DEFAULT_ENFORCE,
-    Action,
-    ActionTable,
-    EnforcementPoint,
-    Mode,
-    Verdict,
-)
+from agent.api.status_view import Memory, StatusView
+from agent.enforcement.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
+from agent.enforcement.connection import Connection
+from agent.enforcement.container_actions import ContainerActions
+from agent.enforcement.enforce import Enforcer, Services
+from agent.enforcement.enforcement_policy import Policy
+from agent.enforcement.rescan import Rescanner
+from agent.lockdown.layer_state import RevertLimits
+from agent.lockdown.reconcile import Reconciler
+from agent.policy.list_loader import ListKeeper
 from agent.ports import (
     STREAM,
     CgroupCreated,
@@ -43,9 +29,23 @@ from agent.ports import (
     Layer,
     TrustedList,
 )
+from agent.reporting.finding_factory import FindingFactory
+from agent.reporting.recorder import Recorder
+from core.base_errors import DockwardenError
+from core.decision.verdict import (
+    DEFAULT_ENFORCE,
+    Action,
+    ActionTable,
+    EnforcementPoint,
+    Mode,
+    Verdict,
+)
+from core.findings.finding import Finding, Kind
+from core.ids import new_id
+from core.image.identity import ImageIdentity
 from tests.control.fake_host import ROOT, FakeHost
 from tests.control.fake_queues import Chooser, FakeQueues, first_come
-from tests.domain.build import image
+from tests.core.build import image
 from tests.fakes.clock import FakeClock
 from tests.fakes.gate import FakeGate
 from tests.fakes.processes import FakeProcesses, MemoryEvidence

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.control.list_syncer import Periods, Syncer
-from agent.control.status_view import StatusView
-from agent.domain.allowlist import Allowlist
-from agent.domain.base_errors import DockwardenError
+from agent.api.status_view import StatusView
 from agent.errors import AllowlistRejected
+from agent.helpers.sync.sync_request import SyncReport
+from agent.policy.list_syncer import Periods, Syncer
 from agent.ports import TrustedList
-from agent.sync.sync_request import SyncReport
+from core.allowlist.allowlist import Allowlist
+from core.base_errors import DockwardenError
 from tests.control.rig import Rig
 from tests.fakes.list_repository import FakeListRepository
 

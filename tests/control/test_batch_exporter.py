@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.control.batch_exporter import BatchExporter
-from agent.domain.finding import Finding, Kind
 from agent.errors import SinkFailed, SinkRefused
+from agent.reporting.batch_exporter import BatchExporter
+from core.findings.finding import Finding, Kind
 from tests.fakes.findings import a_finding
 from tests.patience import PATIENCE, until
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from agent.control.break_glass import BreakGlass
-from agent.domain.base_errors import DockwardenError
-from agent.domain.break_glass_token import (
+from agent.policy.break_glass import BreakGlass
+from core.allowlist.break_glass_token import (
     BreakGlassState,
     InvalidToken,
     Token,
     token_bytes,
     token_of,
 )
-from agent.domain.finding import Kind
-from agent.domain.verdict import Action, Verdict
+from core.base_errors import DockwardenError
+from core.decision.verdict import Action, Verdict
+from core.findings.finding import Kind
 from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
 from tests.fakes.clock import START

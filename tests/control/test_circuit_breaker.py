@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.control.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
-from agent.control.control_api import ControlApi
-from agent.domain.finding import Kind
-from agent.domain.verdict import EnforcementPoint
+from agent.api.control_api import ControlApi
+from agent.enforcement.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
+from core.decision.verdict import EnforcementPoint
+from core.findings.finding import Kind
 from tests.control.fake_host import in_, listed
 from tests.control.looping import looping
 from tests.control.rig import Rig
-from tests.domain.build import approval, deny
+from tests.core.build import approval, deny
 
 LIMITS = CircuitBreakerLimits(kills=5, seconds=60.0, share=0.5)
 

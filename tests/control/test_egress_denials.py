@@ -1,8 +1,8 @@
 """What the firewall refused is told at once, and its repeats by the minute with a count."""
 
-from agent.control.egress_denials import QUIET_SECONDS, EgressDenials
-from agent.domain.finding import Finding
-from agent.domain.lockdown_values import Refusal
+from agent.lockdown.egress_denials import QUIET_SECONDS, EgressDenials
+from agent.ports.lockdown_values import Refusal
+from core.findings.finding import Finding
 from tests.control.rig import Rig
 
 QUAY = Refusal("quay.test", 1, "192.0.2.1:443/tcp", "engine")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.domain.identity import ContainerState
-from agent.domain.verdict import Action, EnforcementPoint, Verdict
 from agent.ports import GateDecision
+from core.decision.verdict import Action, EnforcementPoint, Verdict
+from core.image.identity import ContainerState
 from tests.control.fake_host import listed
 from tests.control.rig import Rig
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from agent.control import follow
-from agent.control.follow import EventsArrived, Follower, StreamDown, StreamUp
+from agent.app import follow
+from agent.app.follow import EventsArrived, Follower, StreamDown, StreamUp
 from agent.ports import STREAM, EngineEvent, StreamNote
-from tests.domain.build import image
+from tests.core.build import image
 from tests.fakes.engine import FakeEngine
 from tests.fakes.events import FakeEvents
 from tests.patience import PATIENCE

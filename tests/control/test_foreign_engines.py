@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from agent.control.foreign_engines import PERIOD, ForeignEngines
-from agent.domain.base_errors import DockwardenError
-from agent.domain.finding import Finding, Kind
+from agent.lockdown.foreign_engines import PERIOD, ForeignEngines
+from core.base_errors import DockwardenError
+from core.findings.finding import Finding, Kind
 from tests.control.rig import Rig
 
 

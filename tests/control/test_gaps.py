@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from agent.control.circuit_breaker import CircuitBreakerLimits
-from agent.control.connection import EngineMoved
-from agent.domain.finding import Kind
-from agent.domain.verdict import Action, EnforcementPoint
+from agent.enforcement.circuit_breaker import CircuitBreakerLimits
+from agent.enforcement.connection import EngineMoved
 from agent.errors import EngineUnavailable
+from core.decision.verdict import Action, EnforcementPoint
+from core.findings.finding import Kind
 from tests.control.fake_host import listed
 from tests.control.rig import Rig
 

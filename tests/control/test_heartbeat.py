@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.control.heartbeat import Beat, heartbeat
 from agent.ports.own import Figures, System
 from agent.ports.spool_port import SpoolState
+from agent.reporting.heartbeat import Beat, heartbeat
 from collector.ingest.heartbeat_form import read_heartbeat
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.control.circuit_breaker import CircuitBreakerLimits
-from agent.domain.verdict import Mode
+from agent.enforcement.circuit_breaker import CircuitBreakerLimits
+from core.decision.verdict import Mode
 from tests.control.fake_host import FakeHost, listed
 from tests.control.fake_queues import PRODUCERS
 from tests.control.rig import Rig

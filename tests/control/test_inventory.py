@@ -4,13 +4,13 @@ import json
 
 import msgspec
 
-from agent.control import inventory
-from agent.control.tracked_container import TrackedContainer
-from agent.domain.decision import Decision
-from agent.domain.digest import Digest
-from agent.domain.identity import Container, ContainerState, ImageIdentity
-from agent.domain.verdict import EnforcementPoint, Verdict
+from agent.enforcement.tracked_container import TrackedContainer
+from agent.reporting import inventory
 from collector.ingest.others import read_inventory
+from core.decision.decision import Decision
+from core.decision.verdict import EnforcementPoint, Verdict
+from core.image.digest import Digest
+from core.image.identity import Container, ContainerState, ImageIdentity
 
 
 def tracked(

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from agent.control.circuit_breaker import CircuitBreakerLimits
-from agent.domain.finding import Kind
-from agent.domain.verdict import Action, Mode, Verdict
+from agent.enforcement.circuit_breaker import CircuitBreakerLimits
 from agent.errors import AllowlistRejected
+from core.decision.verdict import Action, Mode, Verdict
+from core.findings.finding import Kind
 from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
-from tests.domain.build import approval, exemption, waiver
+from tests.core.build import approval, exemption, waiver
 from tests.fakes.clock import START
 
 KILL_EXPIRED = {Verdict.EXPIRED: Action.KILL}

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from agent.control.freshness import Freshness, TrustedTime, list_freshness
-from agent.domain.finding import Kind
-from agent.domain.verdict import Verdict
+from agent.enforcement.freshness import Freshness, TrustedTime, list_freshness
+from core.decision.verdict import Verdict
+from core.findings.finding import Kind
 from tests.control.fake_host import in_, listed
 from tests.control.signed import Signed
-from tests.domain.build import approval, exemption
+from tests.core.build import approval, exemption
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.list_repository import DAY, MAX_STALE, sync_report
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.control.loop import Loop
+from agent.app.loop import Loop
 from agent.errors import EngineUnavailable
 
 SOON = 0.001  # seconds

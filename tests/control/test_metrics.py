@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from agent.control.finding_counters import FindingCounters
-from agent.control.metrics_publisher import Measurer
-from agent.control.metrics_text import Snapshot, exposition
-from agent.domain.finding import Finding, Outcome
-from agent.domain.verdict import Action, EnforcementPoint
 from agent.errors import SinkFailed
 from agent.ports import SinkState
+from agent.reporting.finding_counters import FindingCounters
+from agent.reporting.metrics_publisher import Measurer
+from agent.reporting.metrics_text import Snapshot, exposition
+from core.decision.verdict import Action, EnforcementPoint
+from core.findings.finding import Finding, Outcome
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.findings import a_finding
 

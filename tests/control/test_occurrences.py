@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.control.container_actions import ActionResult
-from agent.control.deduplication import Deduplicator
-from agent.control.tracked_container import PendingAction
-from agent.domain.identity import ContainerState
-from agent.domain.verdict import Action, EnforcementPoint, Mode, Verdict
+from agent.enforcement.container_actions import ActionResult
+from agent.enforcement.tracked_container import PendingAction
+from agent.reporting.deduplication import Deduplicator
+from core.decision.verdict import Action, EnforcementPoint, Mode, Verdict
+from core.image.identity import ContainerState
 from tests.control.fake_host import listed
 from tests.control.rig import Rig
 

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from agent.control.control_api import ControlApi
-from agent.control.egress_denials import EgressDenials
-from agent.control.layer_state import LONGEST_PAUSE, RevertBackoff, RevertLimits
-from agent.control.status_view import REMEMBERED
-from agent.domain.base_errors import DockwardenError
-from agent.domain.finding import Finding, Kind
-from agent.domain.lockdown_values import Difference, Disturbance, Drift, Refusal
-from agent.domain.verdict import Mode
+from agent.api.control_api import ControlApi
+from agent.api.status_view import REMEMBERED
 from agent.errors import LayerFailed
+from agent.lockdown.egress_denials import EgressDenials
+from agent.lockdown.layer_state import LONGEST_PAUSE, RevertBackoff, RevertLimits
+from agent.ports.lockdown_values import Difference, Disturbance, Drift, Refusal
+from core.base_errors import DockwardenError
+from core.decision.verdict import Mode
+from core.findings.finding import Finding, Kind
 from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import LOOK_SECONDS, REVERT_LIMITS, Rig
@@ -500,7 +500,7 @@ def test_an_agent_that_does_nothing_about_a_restore_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rig = a_rig(FakeLayer())
-    monkeypatch.setattr("agent.control.control_api.RESTORE_SECONDS", 0.05)
+    monkeypatch.setattr("agent.api.control_api.RESTORE_SECONDS", 0.05)
     with looping() as loop, pytest.raises(DockwardenError, match="did not answer"):
         ControlApi(rig.status_view(), loop).for_root()["restore"]({})  # nobody runs the rig's jobs
 

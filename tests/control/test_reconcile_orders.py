@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.control.reconcile import Reconciler
-from agent.domain.base_errors import DockwardenError
-from agent.domain.lockdown_values import Drift
+from agent.lockdown.reconcile import Reconciler
+from agent.ports.lockdown_values import Drift
+from core.base_errors import DockwardenError
 from tests.control.rig import LOOK_SECONDS, REVERT_LIMITS, Rig
 from tests.fakes.layer import FakeLayer
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.control import recorder
-from agent.control.recorder import Kept, Recorder
-from agent.domain.finding import Finding, Kind
+from agent.reporting import recorder
+from agent.reporting.recorder import Kept, Recorder
+from core.findings.finding import Finding, Kind
 from tests.fakes.findings import a_finding
 from tests.fakes.sink import FakeSink
 from tests.patience import PATIENCE

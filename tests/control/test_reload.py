@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from agent import wiring
+from agent.api.control_api import ControlApi
+from agent.api.reload import Outcome, Reloaded, Reloader, differences, live
+from agent.app import wiring
 from agent.config.config_values import (
     AgentConfig,
     AllowlistConfig,
@@ -15,12 +17,9 @@ from agent.config.config_values import (
     EnforcementConfig,
     WebhookSink,
 )
-from agent.control.control_api import ControlApi
-from agent.control.reload import Outcome, Reloaded, Reloader, differences, live
-from agent.domain.base_errors import DockwardenError
-from agent.domain.finding import Kind
-from agent.domain.verdict import EnforcementPoint, Mode
-from agent.errors import ConfigInvalid
+from core.base_errors import ConfigInvalid, DockwardenError
+from core.decision.verdict import EnforcementPoint, Mode
+from core.findings.finding import Kind
 from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import Rig

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.control.spooling import MOST_BYTES, SINGLE, WINDOW_SECONDS, AllSinks, SpooledFindings
-from agent.domain.finding import Finding, Kind
 from agent.errors import SinkFailed
 from agent.ports.spool_port import Entry, SpoolState
+from agent.reporting.spooling import MOST_BYTES, SINGLE, WINDOW_SECONDS, AllSinks, SpooledFindings
+from core.findings.finding import Finding, Kind
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import a_finding, with_name
 from tests.fakes.sink import FakeSink

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from agent.cli.explain import _facts as explain_facts
+from agent.api.control_api import ControlApi
+from agent.api.status_view import REMEMBERED, Memory
+from agent.cli.containers.explain import _facts as explain_facts
 from agent.cli.status import _facts as status_facts
-from agent.control.control_api import ControlApi
-from agent.control.status_view import REMEMBERED, Memory
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 from tests.control.fake_host import listed
 from tests.control.looping import looping
 from tests.control.rig import Rig

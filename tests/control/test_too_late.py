@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.domain.verdict import Verdict
 from agent.ports import CgroupCreated, GateDecision
+from core.decision.verdict import Verdict
 from tests.control.fake_host import in_, listed
 from tests.control.rig import Rig
 from tests.fakes.clock import START

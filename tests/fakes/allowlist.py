@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.domain.allowlist import Allowlist, Level, ListInfo
 from agent.errors import AllowlistRejected
+from core.allowlist.allowlist import Allowlist, Level, ListInfo
 
 
 class MemoryAllowlist:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.domain.identity import Container, ContainerState, ImageIdentity
 from agent.errors import EngineRefused, EngineUnavailable
 from agent.ports import EngineInfo
+from core.image.identity import Container, ContainerState, ImageIdentity
 from tests.fakes.host import FakeHost, Fate, Simulated
 
 __all__ = ["FakeEngine", "Fate"]

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from agent.domain.decision import Decision
-from agent.domain.digest import Digest
-from agent.domain.finding import Finding, Kind, Outcome, Severity
-from agent.domain.identity import Container, ContainerState, ImageIdentity
-from agent.domain.ids import new_id
-from agent.domain.verdict import Action, EnforcementPoint, Mode, Verdict
+from core.decision.decision import Decision
+from core.decision.verdict import Action, EnforcementPoint, Mode, Verdict
+from core.findings.finding import Finding, Kind, Outcome, Severity
+from core.ids import new_id
+from core.image.digest import Digest
+from core.image.identity import Container, ContainerState, ImageIdentity
 
 AT = datetime(2026, 11, 23, 12, 3, 4, 567890, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from agent.domain.lockdown_values import Difference, Disturbance, Drift, Egress, Refusal
 from agent.errors import LayerFailed
+from agent.ports.lockdown_values import Difference, Disturbance, Drift, Egress, Refusal
 
 
 class FakeFirewall:

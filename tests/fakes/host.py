@@ -12,10 +12,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from agent.domain.digest import Digest, chain_ids
-from agent.domain.identity import ContainerState, ImageIdentity
 from agent.errors import EngineUnavailable
 from agent.ports import Clock, EngineEvent
+from core.image.digest import Digest, chain_ids
+from core.image.identity import ContainerState, ImageIdentity
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import EventHub, FakeEvents
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.domain.lockdown_values import Difference, Drift
 from agent.errors import LayerFailed
+from agent.ports.lockdown_values import Difference, Drift
 
 
 class FakeLayer:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent.errors import SyncFailed
-from agent.sync.sync_request import ScopeReport, SyncReport
+from agent.helpers.sync.sync_request import ScopeReport, SyncReport
 from tests.fakes.clock import START
 
 DAY = timedelta(days=1)

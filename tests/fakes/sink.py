@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from agent.domain.finding import Finding
 from agent.errors import SinkFailed
+from core.findings.finding import Finding
 
 
 class FakeSink:

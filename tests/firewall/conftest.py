@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.mounts import hierarchies
 from tests.firewall.network_namespace import NetworkNamespace
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from agent.adapters.egress.egress_settings import Launch
 from agent.adapters.egress.firewall_link import FirewallLink
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.mounts import hierarchies
 from tests.patience import PATIENCE, until
 
 KNOWN4, KNOWN6, UNKNOWN4, PRIVATE4 = "198.51.100.10", "2001:db8:1::10", "198.51.100.20", "10.9.9.9"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import agent.firewall
-import agent.gate
+import agent.helpers.firewall
+import agent.helpers.gate
 
-FILES = sorted(Path(agent.firewall.__file__).parent.glob("*.py"))
-OURS = ("agent.firewall", "agent.gate")
+FILES = sorted(Path(agent.helpers.firewall.__file__).parent.glob("*.py"))
+OURS = ("agent.helpers.firewall", "agent.helpers.gate")
 GATE = [
-    Path(agent.gate.__file__).with_name(f"{name}.py")
+    Path(agent.helpers.gate.__file__).with_name(f"{name}.py")
     for name in ("channel", "hierarchy", "inotify", "mounts", "__init__")
 ]
 
@@ -36,7 +36,7 @@ def test_every_import_is_standard_library_or_the_helpers_own(path: Path) -> None
 
 
 def test_the_gpl_module_is_named_in_one_file_only() -> None:
-    root = Path(agent.firewall.__file__).parents[1]
+    root = Path(agent.helpers.firewall.__file__).parents[2]
     users = {
         path.name
         for path in root.rglob("*.py")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.mounts import hierarchies
 from tests.gate.fake_containers import FakeContainers, containers
 from tests.gate.guarded import Guarded
 

@@ -14,8 +14,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.gate.hierarchy import freezer, walk
-from agent.gate.mounts import hierarchies
+from agent.helpers.gate.hierarchy import freezer, walk
+from agent.helpers.gate.mounts import hierarchies
 from tests.patience import PATIENCE, until
 
 _JOIN = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.gate.cgroup_tree import Tree
-from agent.gate.inotify import Inotify
+from agent.helpers.gate.cgroup_tree import Tree
+from agent.helpers.gate.inotify import Inotify
 from agent.ports import CgroupCreated, GateDecision, GateState
 from tests.gate.fake_containers import FakeContainers
 from tests.gate.guarded import Guarded

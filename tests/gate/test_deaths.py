@@ -271,7 +271,7 @@ def test_emergency_thaw_by_hand(place: FakeContainers) -> None:
     link.end()
     where = ["--roots", place.root, "--engine-root", str(place.engine_root)]
     done = subprocess.run(
-        [sys.executable, "-m", "agent.gate", "thaw", *where],
+        [sys.executable, "-m", "agent.helpers.gate", "thaw", *where],
         capture_output=True,
         text=True,
         check=True,

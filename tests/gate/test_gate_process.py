@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.gate.channel import Channel
+from agent.helpers.gate.channel import Channel
 from agent.ports import GateDecision
 from tests.gate.fake_containers import FakeContainers
 from tests.gate.guarded import Guarded

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.gate.container_names import EngineFiles, recognise
-from agent.gate.mounts import below, hierarchies, locate
+from agent.helpers.gate.container_names import EngineFiles, recognise
+from agent.helpers.gate.mounts import below, hierarchies, locate
 
 HEX = "0123456789abcdef" * 4
 STEP = "rh08j0gzv9vjzrd0w6vcqz2xb"

@@ -3,7 +3,7 @@
 import subprocess
 
 from agent.adapters.cgroups import CgroupProcesses
-from agent.gate.hierarchy import pids
+from agent.helpers.gate.hierarchy import pids
 from tests.gate.fake_containers import FakeContainer, FakeContainers, new_id
 from tests.patience import PATIENCE, until
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.allowlist_file import dump
-from agent.domain.allowlist import Approval, Deny, Level
-from agent.domain.digest import Digest
+from core.allowlist.allowlist import Approval, Deny, Level
+from core.image.digest import Digest
 from tests.lab.errors import LabError
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage

@@ -12,9 +12,9 @@ import pytest
 
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.processes import other_engines
-from agent.domain.merge_engine import EngineWish
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
+from agent.merging.merge_engine import EngineWish
 from tests.lab.host import LabHost
 from tests.patience import PATIENCE, until
 
@@ -149,7 +149,7 @@ _WRITER = """
 import sys
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.files.backup import Backups
-from agent.domain.merge_engine import EngineWish
+from agent.merging.merge_engine import EngineWish
 socket, backups, path = sys.argv[1:]
 while True:
     for act in ("apply", "restore"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.gate.mounts import locate
+from agent.helpers.gate.mounts import locate
 from agent.ports import CgroupCreated, GateDecision
 from tests.gate.guarded import Guarded
 from tests.lab.host import LabHost

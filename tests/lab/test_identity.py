@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from agent.domain.allowlist import Level
-from agent.domain.digest import Digest
+from core.allowlist.allowlist import Level
+from core.image.digest import Digest
 from tests.lab import archives, images
 from tests.lab.agent import SCOPE, LabAgent, approve
 from tests.lab.flavours import Flavour

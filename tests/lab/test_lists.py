@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.domain.allowlist import Constraints, Level, Waiver
-from agent.domain.digest import Digest
+from core.allowlist.allowlist import Constraints, Level, Waiver
+from core.image.digest import Digest
 from tests.lab.agent import SCOPE, approve, deny
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage

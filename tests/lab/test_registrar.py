@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.images.resolve import resolve
 from registrar.registry import Registries
 from registrar.registry.manifests import DOCKER_MANIFEST, OCI_INDEX

@@ -15,7 +15,7 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import CryptoSigner
 
-from agent.domain.break_glass_token import PAYLOAD_TYPE, Token, token_bytes
+from core.allowlist.break_glass_token import PAYLOAD_TYPE, Token, token_bytes
 from tests.lab.agent import LabAgent
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage

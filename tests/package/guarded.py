@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.allowlist_file import dump
-from agent.domain.allowlist import Deny, Level
+from core.allowlist.allowlist import Deny, Level
 from tests.lab import archives
 from tests.lab.agent import approve
 from tests.lab.errors import LabError

@@ -11,8 +11,8 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import Updater
 from tuf.ngclient.fetcher import FetcherInterface
 
-from agent.domain.digest import Digest
-from agent.domain.payload import Platform, SignedApproval
+from core.image.digest import Digest
+from core.list_format.payload import Platform, SignedApproval
 from registrar import registrar_clock
 from registrar.cli.registrar_main import cli
 from registrar.workspace import Workspace

@@ -8,7 +8,7 @@ import pytest
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 
-from agent.domain.break_glass_token import PAYLOAD_TYPE, check_token, token_of
+from core.allowlist.break_glass_token import PAYLOAD_TYPE, check_token, token_of
 from registrar.registrar_clock import now
 from registrar.repository.key_folder import tuf_key
 from tests.registrar.admin_folder import PASSPHRASE, AdminFolder, Ran

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.allowlist import Deny
-from agent.domain.digest import Digest
+from core.allowlist.allowlist import Deny
+from core.image.digest import Digest
 from registrar.images.denying import undenied
 from registrar.images.lookup import NotFound
 from registrar.registrar_clock import now

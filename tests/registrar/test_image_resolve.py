@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.images.batch_resolution import resolve_batch
 from registrar.images.resolve import ResolvedImage, resolve
 from registrar.registry import NotAsClaimed, NotInRegistry, Registries

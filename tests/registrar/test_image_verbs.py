@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.registrar_clock import now
 from tests.lab.built import BuiltImage
 from tests.registrar.admin_folder import AdminFolder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.allowlist import Constraints, Deny, Waiver
+from core.allowlist.allowlist import Constraints, Deny, Waiver
 from registrar import registrar_clock
 from registrar.workspace import Draft
 from tests.registrar.ceremony import Ceremony, approval, digest

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.payload import INLINE_LIMIT
-from agent.sync.sync_request import Request, SyncReport
-from agent.sync.sync_run import sync
+from agent.helpers.sync.sync_request import Request, SyncReport
+from agent.helpers.sync.sync_run import sync
+from core.list_format.payload import INLINE_LIMIT
 from registrar import registrar_clock
 from registrar.repository.switching import mirror
 from tests.patience import PATIENCE
@@ -32,7 +32,7 @@ def dying(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.dont_write_bytecode = True
 from registrar.cli.registrar_main import cli
-import registrar.cli.publish
+import registrar.cli.publication.publish
 sys.addaudithook(dying)
 cli(["-C", sys.argv[2], "publish"])
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.digest import Digest
+from core.image.digest import Digest
 from registrar.registry import (
     BadCredentials,
     NotAsClaimed,

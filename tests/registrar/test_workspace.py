@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain.allowlist import Constraints, Deny, Waiver
-from agent.domain.base_errors import DockwardenError, InvalidAllowlist
-from agent.domain.payload import StalePolicy
+from core.allowlist.allowlist import Constraints, Deny, Waiver
+from core.base_errors import DockwardenError, InvalidAllowlist
+from core.list_format.payload import StalePolicy
 from registrar import registrar_clock
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace import Draft, Workspace

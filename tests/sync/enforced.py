@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from agent.adapters.signed_list import SignedList
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 from tests.sync.documents import digest
 
 

@@ -12,10 +12,16 @@ from typing import Any
 
 import pytest
 
-from agent.sync.rollback_floor import load_rollback_floor
-from agent.sync.summary import read_summary
-from agent.sync.sync_request import Request, ScopeReport, SyncReport, sync_report_of, to_json
-from agent.sync.sync_run import sync
+from agent.helpers.sync.summary import read_summary
+from agent.helpers.sync.sync_request import (
+    Request,
+    ScopeReport,
+    SyncReport,
+    sync_report_of,
+    to_json,
+)
+from agent.helpers.sync.sync_run import sync
+from agent.helpers.sync.tuf.rollback_floor import load_rollback_floor
 from tests.patience import PATIENCE
 from tests.sync.documents import NOW
 from tests.sync.repository import SignedRepository
@@ -242,7 +248,7 @@ def test_with_an_error_the_answer_tells_what_is_in_force(host: Host) -> None:
 
 
 def run(request: Request, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "agent.sync", *arguments]
+    command = [sys.executable, "-m", "agent.helpers.sync", *arguments]
     given = to_json(request)
     return subprocess.run(command, input=given, capture_output=True, timeout=PATIENCE, check=False)
 
@@ -260,7 +266,7 @@ def test_the_program_ends_by_its_own_deadline(host: Host) -> None:
 
 
 def test_the_program_refuses_what_is_no_request() -> None:
-    command = [sys.executable, "-m", "agent.sync"]
+    command = [sys.executable, "-m", "agent.helpers.sync"]
     done = subprocess.run(
         command, input=b'{"scope": 1}', capture_output=True, timeout=PATIENCE, check=False
     )

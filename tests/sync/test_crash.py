@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.sync.sync_request import Request, SyncReport, sync_report_of, to_json
-from agent.sync.sync_run import sync
+from agent.helpers.sync.sync_request import Request, SyncReport, sync_report_of, to_json
+from agent.helpers.sync.sync_run import sync
 from tests.sync.documents import NOW, approval
 from tests.sync.enforced import Enforced
 from tests.sync.repository import SignedRepository
@@ -148,10 +148,10 @@ class _Accesses:
 
 
 def launched(request: Request) -> tuple[int, int]:
-    """`python -m agent.sync` itself: its id, and where its answer can be read."""
+    """`python -m agent.helpers.sync` itself: its id, and where its answer can be read."""
     readable, writable = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "agent.sync"], stdin=subprocess.PIPE, stdout=writable
+        [sys.executable, "-m", "agent.helpers.sync"], stdin=subprocess.PIPE, stdout=writable
     )
     os.close(writable)
     assert process.stdin is not None

@@ -22,8 +22,8 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
 )
 
-from agent.sync.deadline import Deadline
-from agent.sync.fetcher import Fetcher
+from agent.helpers.sync.deadline import Deadline
+from agent.helpers.sync.tuf.fetcher import Fetcher
 from tests.patience import PATIENCE
 
 Reply = Callable[[socket.socket, bytes], None]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.sync.generations import KEPT, Generations, current_generation, locked
-from agent.sync.rollback_floor import load_rollback_floor
-from agent.sync.sync_request import Request, SyncReport
-from agent.sync.sync_run import sync
+from agent.helpers.sync.generations import KEPT, Generations, current_generation, locked
+from agent.helpers.sync.sync_request import Request, SyncReport
+from agent.helpers.sync.sync_run import sync
+from agent.helpers.sync.tuf.rollback_floor import load_rollback_floor
 from tests.sync.documents import NOW
 from tests.sync.repository import SignedRepository
 
@@ -151,7 +151,7 @@ def test_a_switch_that_fails_on_a_full_disk_keeps_what_is_in_force(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("agent.sync.generations.sync_tree", full)
+        patched.setattr("agent.helpers.sync.generations.sync_tree", full)
         sync_report = synced(repository, directory)
     assert "No space left" in sync_report.error
     assert current_generation(directory) == 1

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.adapters.signed_list import SignedList
-from agent.domain.allowlist import Approval, Constraints, Deny, Waiver
-from agent.domain.base_errors import InvalidAllowlist
-from agent.domain.identity import ImageIdentity
-from agent.domain.payload import ScopeDenies, ScopeList, SignedApproval
-from agent.domain.payload_next import next_list
 from agent.errors import AllowlistRejected
-from agent.sync.index import ScopeInput, compile_index
-from tests.domain.build import DAY, NOW, deny, digest, image, waiver
-from tests.domain.payloads import MemoryBlobs, listing, signed
+from agent.helpers.sync.list_index.index import ScopeInput, compile_index
+from core.allowlist.allowlist import Approval, Constraints, Deny, Waiver
+from core.base_errors import InvalidAllowlist
+from core.image.identity import ImageIdentity
+from core.list_format.payload import ScopeDenies, ScopeList, SignedApproval
+from core.list_format.payload_next import next_list
+from tests.core.build import DAY, NOW, deny, digest, image, waiver
+from tests.core.payloads import MemoryBlobs, listing, signed
 
 MANY = tuple(signed(f"n{n}") for n in range(40))
 

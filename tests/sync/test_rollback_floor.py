@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import AllowlistRejected
-from agent.sync.rollback_floor import NAME, RollbackFloor, load_rollback_floor, save_rollback_floor
+from agent.helpers.sync.tuf.rollback_floor import (
+    NAME,
+    RollbackFloor,
+    load_rollback_floor,
+    save_rollback_floor,
+)
 
 SEEN = RollbackFloor(
     root=2,

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from agent.adapters.spool import SqliteSpool
 from agent.adapters.system_clock import SystemClock
-from agent.control.spooling import SpooledFindings
-from agent.domain.digest import Digest
-from agent.domain.finding import Finding
-from agent.domain.identity import ImageIdentity
-from agent.domain.ids import new_id
-from agent.uplink import host_identity
-from agent.uplink.batch import CONTENT_TYPE
-from agent.uplink.http import Http
-from agent.uplink.outbox import Outbox
-from agent.uplink.session import Outcome, Session
+from agent.helpers.uplink import host_identity
+from agent.helpers.uplink.batch import CONTENT_TYPE
+from agent.helpers.uplink.http import Http
+from agent.helpers.uplink.outbox import Outbox
+from agent.helpers.uplink.session import Outcome, Session
+from agent.reporting.spooling import SpooledFindings
+from core.findings.finding import Finding
+from core.ids import new_id
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
 from tests.fakes.findings import a_finding
 
 SPOOL_BYTES = 50_000_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from agent.uplink import host_identity
-from agent.uplink.http import Http
-from agent.uplink.outbox import Outbox
+from agent.helpers.uplink import host_identity
+from agent.helpers.uplink.http import Http
+from agent.helpers.uplink.outbox import Outbox
 from tests.uplink import crashing
 from tests.uplink.collector_process import CollectorProcess, collector_process
 

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 import pytest
 
-from agent.uplink.http import Http
-from agent.uplink.session import Unreachable
+from agent.helpers.uplink.http import Http
+from agent.helpers.uplink.session import Unreachable
 from tests.adapters.test_list_sync_tls import certificate
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

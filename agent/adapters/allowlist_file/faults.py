@@ -10,8 +10,8 @@ from typing import Any, Final
 from msgspec import inspect
 
 from agent.adapters.allowlist_file import shape
-from agent.domain.base_errors import InvalidAllowlist
-from agent.domain.text import shortened
+from core.base_errors import InvalidAllowlist
+from core.text import shortened
 
 MANUAL: Final = "see docs/reference/allowlist.md"
 _NAMES: Final = {

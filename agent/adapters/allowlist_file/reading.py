@@ -10,16 +10,16 @@ from msgspec.structs import asdict
 from agent.adapters.allowlist_file import shape
 from agent.adapters.allowlist_file.faults import MANUAL, first_fault
 from agent.adapters.allowlist_file.repeated_keys import repeated_key
-from agent.domain.allowlist import Level
-from agent.domain.base_errors import InvalidAllowlist, InvalidFile
-from agent.domain.document import (
+from core.allowlist.allowlist import Level
+from core.allowlist.document import (
     approval_of,
     check_scope,
     constraints_of,
     deny_of,
     waiver_of,
 )
-from agent.domain.json_scan import BOM, scan
+from core.base_errors import InvalidAllowlist, InvalidFile
+from core.json_scan import BOM, scan
 
 _APPROVAL = msgspec.json.Decoder(shape.ApprovalShape)
 

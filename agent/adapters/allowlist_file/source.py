@@ -6,9 +6,9 @@ from typing import Final
 
 from agent.adapters.allowlist_file.reading import parse
 from agent.adapters.allowlist_file.trusted_read import read_trusted
-from agent.domain.allowlist import Allowlist, ListInfo
-from agent.domain.base_errors import InvalidAllowlist
 from agent.errors import AllowlistRejected
+from core.allowlist.allowlist import Allowlist, ListInfo
+from core.base_errors import InvalidAllowlist
 
 SIZE_LIMIT: Final = 64 * 2**20  # bytes; some 45,000 approvals, which take 0.2 GB to hold
 

@@ -7,8 +7,8 @@ from typing import overload
 import msgspec
 
 from agent.adapters.allowlist_file import shape
-from agent.domain.allowlist import Approval, Constraints, Deny, Level, Waiver
-from agent.domain.digest import Digest
+from core.allowlist.allowlist import Approval, Constraints, Deny, Level, Waiver
+from core.image.digest import Digest
 
 _DAY = timedelta(days=1)
 

@@ -1,4 +1,4 @@
-"""`ports.Gate`: the cgroup gate in its own process (agent/gate), watched and replaced."""
+"""`ports.Gate`: the cgroup gate in its own process (agent/helpers/gate), watched and replaced."""
 
 from agent.adapters.cgroup_gate.supervisor import CgroupGate
 

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import agent.gate
+import agent.helpers.gate
 
 _PING = 1.0  # s
 _SILENCE = 5.0  # s without a word: the gate, which pings every two, hangs
 _FAREWELL = 6.0  # s; more than the gate's own limit for what it has to kill at the end
 _LONGEST = 8192
-_SCRIPT = Path(agent.gate.__file__).with_name("__main__.py")
+_SCRIPT = Path(agent.helpers.gate.__file__).with_name("__main__.py")
 
 
 def _command(arguments: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ class GateSettings:
     mount: str
 
     def arguments(self) -> Sequence[str]:
-        """As `agent.gate` takes them."""
+        """As `agent.helpers.gate` takes them."""
         return [
             f"version={self.cgroup_version}",
             f"mount={self.mount}",

@@ -1,6 +1,6 @@
 """The gate, seen from the agent: keeps a gate process standing and passes messages on.
 
-What the gate does is in agent/gate. One thread listens; the methods only queue lines.
+What the gate does is in agent/helpers/gate. One thread listens; the methods only queue lines.
 """
 
 import signal
@@ -12,10 +12,10 @@ from dataclasses import replace
 from agent.adapters.cgroup_gate.gate_link import GateLink
 from agent.adapters.cgroup_gate.gate_settings import GateSettings, order_words
 from agent.adapters.cgroup_gate.pending_commands import PendingCommands
-from agent.gate.container_names import EngineFiles
-from agent.gate.hierarchy import freezer
-from agent.gate.mounts import below, locate
-from agent.gate.recovery import recover
+from agent.helpers.gate.container_names import EngineFiles
+from agent.helpers.gate.hierarchy import freezer
+from agent.helpers.gate.mounts import below, locate
+from agent.helpers.gate.recovery import recover
 from agent.ports import GateDecision, GateMessage, GateOrders, GateState
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0  # s, between attempts to start a gate

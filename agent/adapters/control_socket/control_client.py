@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.adapters.control_socket.wire import LARGEST_LINE, parse_line, request_line
-from agent.domain.base_errors import DockwardenError
 from agent.errors import ControlUnavailable
+from core.base_errors import DockwardenError
 
 _START = "start it with: systemctl start dockwarden (and see: journalctl -u dockwarden)"
 _LOOK = "see: journalctl -u dockwarden"

@@ -22,8 +22,8 @@ from agent.adapters.control_socket.wire import (
     parse_request,
     result_line,
 )
-from agent.domain.base_errors import DockwardenError
 from agent.log import get_logger
+from core.base_errors import DockwardenError
 
 PEER_SECONDS = 5.0  # from connecting to having read the reply
 MOST_PEERS = 64

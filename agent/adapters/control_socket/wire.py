@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from agent.domain.base_errors import DockwardenError
+from core.base_errors import DockwardenError
 
 LARGEST_LINE = 1 << 20  # bytes, request or reply, with its newline
 

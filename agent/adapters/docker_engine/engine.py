@@ -16,10 +16,10 @@ from urllib.parse import quote
 from agent.adapters.docker_engine import engine_values
 from agent.adapters.docker_engine.calls import Conflict, DockerCalls, NoSuch
 from agent.adapters.docker_engine.engine_files import EngineFiles
-from agent.domain.digest import Digest, chain_ids
-from agent.domain.identity import Container, ImageIdentity
 from agent.errors import EngineRefused, EngineUnavailable
 from agent.ports import EngineInfo
+from core.image.digest import Digest, chain_ids
+from core.image.identity import Container, ImageIdentity
 
 QUICK_S = 1.0  # how long a look-up waits for an engine whose files can be read instead
 KILL_S = 12.0  # the engine itself waits 10 s for a killed process before it answers

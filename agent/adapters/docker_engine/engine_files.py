@@ -12,9 +12,9 @@ import msgspec
 
 from agent.adapters.docker_engine import engine_values
 from agent.adapters.docker_engine.engine_values import digest_or_none
-from agent.domain.digest import Digest
-from agent.domain.identity import Container
 from agent.errors import EngineUnavailable
+from core.image.digest import Digest
+from core.image.identity import Container
 
 _FULL_ID = re.compile(r"[0-9a-f]{64}")
 _CONTENT = "io.containerd.content.v1.content/blobs"

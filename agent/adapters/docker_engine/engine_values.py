@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.domain.base_errors import InvalidDigest
-from agent.domain.digest import Digest
-from agent.domain.identity import Container, ContainerState, ImageIdentity
 from agent.ports import EngineInfo
+from core.base_errors import InvalidDigest
+from core.image.digest import Digest
+from core.image.identity import Container, ContainerState, ImageIdentity
 
 NO_IMAGE = ImageIdentity(Digest.of(b""))
 """What stands for "created without an image" (API: `Image: ""`): such a container has an empty

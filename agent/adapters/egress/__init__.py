@@ -1,4 +1,4 @@
-"""The egress firewall seen from the agent; the rules themselves are in agent/firewall, in a process
+"""The egress firewall seen from the agent; the rules themselves are in agent/helpers/firewall, in a process
 of their own."""
 
 from agent.adapters.egress.egress_settings import EgressSettings, Launch

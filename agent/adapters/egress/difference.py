@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from agent.domain.lockdown_values import Address, Difference, Egress, Endpoint
+from agent.ports.lockdown_values import Address, Difference, Egress, Endpoint
 
 _NAMED = 3  # so many are named; of the rest only the number
 
@@ -31,7 +31,7 @@ class Firewall:
         return found
 
     def lines(self) -> Iterator[str]:
-        """As the helper takes it (agent/firewall/desired.py)."""
+        """As the helper takes it (agent/helpers/firewall/desired.py)."""
         for endpoint in self.allowed:
             yield f"allow {endpoint.address} {endpoint.protocol} {endpoint.port}"
         for name, addresses in self.known.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.config.config_values import EgressConfig
-from agent.domain.lockdown_values import Address
+from agent.ports.lockdown_values import Address
 
 _PORTS = {"http": 80, "https": 443}
 # RFC 1918, 6598 and 4193

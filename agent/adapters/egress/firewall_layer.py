@@ -12,7 +12,10 @@ from agent.adapters.egress.egress_settings import EgressSettings, Service, names
 from agent.adapters.egress.engine_places import EnginePlace, find
 from agent.adapters.egress.firewall_link import FirewallLink
 from agent.adapters.egress.resolved_names import Lookup, Names, system_lookup
-from agent.domain.lockdown_values import (
+from agent.errors import LayerFailed
+from agent.log import get_logger
+from agent.ports import Clock
+from agent.ports.lockdown_values import (
     Address,
     Difference,
     Disturbance,
@@ -21,9 +24,6 @@ from agent.domain.lockdown_values import (
     Endpoint,
     Refusal,
 )
-from agent.errors import LayerFailed
-from agent.log import get_logger
-from agent.ports import Clock
 
 REFRESH = 60.0  # s between two questions for what a name means
 PATIENCE = 5.0  # s that the first answers may take before the last known ones have to do

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import agent.firewall
+import agent.helpers.firewall
 from agent.adapters.egress.egress_settings import Launch
 from agent.errors import LayerFailed
 
 _LONGEST = 8192
 _SILENCE = 30.0  # s without a word: the helper, which pings each second, hangs
 _FAREWELL = 3.0  # s
-_SCRIPT = Path(agent.firewall.__file__).with_name("__main__.py")
+_SCRIPT = Path(agent.helpers.firewall.__file__).with_name("__main__.py")
 _DISTRIBUTION = "/usr/bin/python3"  # the one for which the distribution builds python3-nftables
 _CHECK_UNIT = "look at the log above it, and that the service has CAP_NET_ADMIN"
 _EVENTS = frozenset({"refused", "disturbed", "unhealed"})

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from agent.adapters.egress.egress_settings import literal
-from agent.domain.lockdown_values import Address
-from agent.durable import make_directory, write_file
 from agent.log import get_logger
 from agent.ports import Clock
+from agent.ports.lockdown_values import Address
+from core.durable import make_directory, write_file
 
 GRACE = 3600.0  # s
 

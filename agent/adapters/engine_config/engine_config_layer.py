@@ -11,22 +11,22 @@ from typing import Any, Protocol
 
 from agent.adapters.engine_config.dockerd_process import flag_value
 from agent.adapters.engine_config.running_engine import EngineWord
-from agent.domain import json_edit
-from agent.domain.base_errors import InvalidFile
-from agent.domain.json_scan import decoded
-from agent.domain.lockdown_values import Difference, Drift
-from agent.domain.merge import neutralized
-from agent.domain.merge_engine import (
+from agent.errors import EngineUnavailable, LayerFailed
+from agent.files import file_state, kept_file
+from agent.files.backup import Backups, Record
+from agent.files.kept_file import KeptFile, Return, Sight
+from agent.merging import json_edit
+from agent.merging.merge import neutralized
+from agent.merging.merge_engine import (
     LIVE_RESTORE,
     MIRRORS,
     EngineWish,
     engine_advice,
     engine_keys,
 )
-from agent.errors import EngineUnavailable, LayerFailed
-from agent.files import file_state, kept_file
-from agent.files.backup import Backups, Record
-from agent.files.kept_file import KeptFile, Return, Sight
+from agent.ports.lockdown_values import Difference, Drift
+from core.base_errors import InvalidFile
+from core.json_scan import decoded
 
 NAME = "daemon.json"
 _WORDS = "pulls do not go to {mirror} first"

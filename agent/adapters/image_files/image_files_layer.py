@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from agent.adapters.image_files.tool_files import ToolFile
-from agent.domain.base_errors import InvalidFile
-from agent.domain.lockdown_values import Difference, Drift
 from agent.errors import LayerFailed
 from agent.files import file_state, kept_file
 from agent.files.backup import Backups
 from agent.files.kept_file import KeptFile
+from agent.ports.lockdown_values import Difference, Drift
+from core.base_errors import InvalidFile
 
 NAME = "files"
 

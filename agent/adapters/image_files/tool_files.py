@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.domain import merge_images
-from agent.domain.base_errors import InvalidFile
-from agent.domain.json_scan import decoded
-from agent.domain.merge import Merge, Whole, merged
 from agent.files.kept_file import Plan
+from agent.merging import merge_images
+from agent.merging.merge import Merge, Whole, merged
+from core.base_errors import InvalidFile
+from core.json_scan import decoded
 
 DROP_IN = "zz-dockwarden.conf"  # the last one wins (containers-registries.conf.d(5))
 _BINARIES = ("usr/bin", "usr/sbin", "usr/local/bin", "usr/local/sbin", "opt/bin")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.adapters.list_sync.helper import Helper
-from agent.domain.base_errors import DockwardenError
-from agent.domain.break_glass_token import (
+from core.allowlist.break_glass_token import (
     Active,
     BreakGlassState,
     InvalidToken,
@@ -19,7 +18,8 @@ from agent.domain.break_glass_token import (
     token_bytes,
     token_of,
 )
-from agent.durable import write_file
+from core.base_errors import DockwardenError
+from core.durable import write_file
 
 MACHINE_ID: Final = Path("/etc/machine-id")
 _PURPOSE: Final = b"dockwarden break-glass"

@@ -36,7 +36,7 @@ class Helper:
         self,
         limit_seconds: float,
         *,
-        module: str = "agent.sync",
+        module: str = "agent.helpers.sync",
         memory_bytes: int = MEMORY_LIMIT,
     ) -> None:
         self.limit_seconds, self.module, self.memory_bytes = limit_seconds, module, memory_bytes

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from agent.connection_faults import connection_fault
 from agent.errors import SyncFailed
+from core.connection_faults import connection_fault
 
 HEAD_LIMIT: Final = 32 << 10  # bytes
 REDIRECTS: Final = 3

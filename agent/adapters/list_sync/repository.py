@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from agent.adapters.list_sync import list_http
 from agent.adapters.list_sync.helper import Helper
 from agent.errors import AllowlistRejected, SyncFailed
+from agent.helpers.sync.sync_request import Request, SyncReport, sync_report_of, to_json
 from agent.log import get_logger
 from agent.ports import TrustedList
-from agent.sync.sync_request import Request, SyncReport, sync_report_of, to_json
 
 log = get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from agent.durable import remove_leftovers, write_file
 from agent.errors import SinkFailed
+from core.durable import remove_leftovers, write_file
 
 DIRECTORY = Path("/var/lib/prometheus/node-exporter")  # where Debian's node-exporter looks
 NAME = "dockwarden.prom"

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from agent.domain.allowlist import Approval, Constraints, Deny, ListInfo, Statements, Waiver
-from agent.domain.digest import Digest
-from agent.domain.identity import ImageIdentity
-from agent.domain.payload import EMERGENCY
 from agent.errors import AllowlistRejected
-from agent.sync import index_rows as rows
-from agent.sync.summary import read_summary
-from agent.sync.sync_request import SyncReport
+from agent.helpers.sync.list_index import index_rows as rows
+from agent.helpers.sync.summary import read_summary
+from agent.helpers.sync.sync_request import SyncReport
+from core.allowlist.allowlist import Approval, Constraints, Deny, ListInfo, Statements, Waiver
+from core.image.digest import Digest
+from core.image.identity import ImageIdentity
+from core.list_format.payload import EMERGENCY
 
 if TYPE_CHECKING:
     import sqlite3

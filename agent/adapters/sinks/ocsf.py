@@ -6,11 +6,11 @@ The identifiers are those of the published schema (schema.ocsf.io/1.8.0), profil
 
 from typing import Any
 
-from agent import __version__
-from agent.domain.finding import Finding, Kind, Outcome, Severity
-from agent.domain.finding_record import as_record
-from agent.domain.identity import Container
-from agent.domain.verdict import Action
+from core import __version__
+from core.decision.verdict import Action
+from core.findings.finding import Finding, Kind, Outcome, Severity
+from core.findings.finding_record import as_record
+from core.image.identity import Container
 
 OCSF_VERSION = "1.8.0"
 _CLASS, _CATEGORY = 2004, 2

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.adapters.sinks.ocsf import as_ocsf
-from agent.domain.finding import Finding
 from agent.errors import SinkFailed
 from agent.files.line_log import LineLog
+from core.findings.finding import Finding
 
 
 class OcsfFile:

@@ -7,13 +7,13 @@ and `service.*` as in OpenTelemetry's semantic conventions, `dockwarden.*` are o
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from agent import __version__
 from agent.adapters.sinks.protobuf import chunk, double, fields, fixed64, number
 from agent.adapters.sinks.sink_http import Web
-from agent.domain.finding import Finding, Severity
-from agent.domain.finding_record import as_record
-from agent.domain.text import encodable
 from agent.log import get_logger
+from core import __version__
+from core.findings.finding import Finding, Severity
+from core.findings.finding_record import as_record
+from core.text import encodable
 
 log = get_logger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib import request
 from urllib.error import URLError
 
-from agent import __version__
 from agent.errors import SinkBusy, SinkFailed, SinkRefused
+from core import __version__
 
 TIMEOUT = 10.0  # s, for each wait on the network
 LONGEST_ANSWER = 65_536  # bytes read of an answer

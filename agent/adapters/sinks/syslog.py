@@ -11,10 +11,10 @@ import ssl
 from collections.abc import Iterator, Sequence
 
 from agent.adapters.sinks.sink_http import tls_context
-from agent.domain.finding import Finding, Severity
-from agent.domain.finding_record import timestamp
-from agent.domain.text import printable, shortened
 from agent.errors import SinkFailed
+from core.findings.finding import Finding, Severity
+from core.findings.finding_record import timestamp
+from core.text import printable, shortened
 
 TIMEOUT = 10.0  # s, for each wait on the network
 FACILITY = 10  # security/authorization messages (RFC 5424, table 1)

@@ -9,8 +9,8 @@ from typing import Any
 
 from agent.adapters.sinks.ocsf import as_ocsf
 from agent.adapters.sinks.sink_http import Web, read_secret
-from agent.domain.finding import Finding
-from agent.domain.finding_record import as_record
+from core.findings.finding import Finding
+from core.findings.finding_record import as_record
 
 SIGNATURE = "Dockwarden-Signature"
 

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.uplink.spool_table import OVERHEAD, get, put
+from agent.helpers.uplink.spool_table import OVERHEAD, get, put
 
 MOST_RANGES = 1000  # an announcement names at most so many (collector/schemas/drops-1)
 

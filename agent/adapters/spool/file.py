@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from agent.durable import make_directory, sync_directory
+from agent.helpers.uplink import spool_table
 from agent.log import get_logger
-from agent.uplink import spool_table
+from core.durable import make_directory, sync_directory
 
 log = get_logger(__name__)
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from agent.adapters.spool.eviction import Limits, count_drop, evict, take_drops
 from agent.adapters.spool.file import open_spool, set_aside
-from agent.domain.finding_record import timestamp
-from agent.domain.hash_chain import START, link
-from agent.domain.ids import new_id
 from agent.errors import SinkFailed
+from agent.helpers.uplink import spool_table
 from agent.log import get_logger
 from agent.ports import Clock
 from agent.ports.spool_port import DROPS, Entry, SpoolState
-from agent.uplink import spool_table
+from core.findings.finding_record import timestamp
+from core.hash_chain import START, link
+from core.ids import new_id
 
 log = get_logger(__name__)
 

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from agent.helpers.uplink.uplink_order import Order, Said, said, to_line
 from agent.log import get_logger
-from agent.uplink.uplink_order import Order, Said, said, to_line
 
 log = get_logger(__name__)
 
@@ -27,7 +27,7 @@ class Run:
 
     def __init__(self, order: Order) -> None:
         """Start it. Raises `OSError`."""
-        command = [sys.executable, "-P", "-B", "-m", "agent.uplink"]
+        command = [sys.executable, "-P", "-B", "-m", "agent.helpers.uplink"]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

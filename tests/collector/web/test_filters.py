@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.model.page_values import Handling, HostStatus
 from collector.web.filters import parse_finding_filter, parse_host_filter
 from collector.web.formatting import relative, short_digest
-from collector.web.page_values import Handling, HostStatus
 from tests.collector.web.world import NOW
 
 NAMES = ("period", "from", "to", "scope", "verdict", "handling", "host", "image", "search")

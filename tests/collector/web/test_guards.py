@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from agent.domain.base_errors import DockwardenError
 from collector.web.login import MOST_FAILURES, hash_password, safe_next
 from collector.web.page_app import PAGES, make_page
 from collector.web.routing import Page
+from core.base_errors import DockwardenError
 from tests.collector.web.client import browser, csrf_of, log_in, signed_in
 from tests.collector.web.serving import page_of
 from tests.collector.web.world import World, busy_world, settings

@@ -8,9 +8,9 @@ from starlette.testclient import TestClient
 
 from collector.app import make_app
 from collector.ingest.request_limits import Rate
+from collector.model.accounts import Account, Role
 from collector.store.database import Database
-from collector.store.read import AccountBook, AuditLog, EnrolmentStore, FleetReader
-from collector.web.accounts import Account, Role
+from collector.store.views.read import AccountBook, AuditLog, EnrolmentStore, FleetReader
 from collector.web.page_app import make_page
 from collector.web.request_context import Ports
 from tests.collector.events import NOW, digest

@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.web.accounts import Role
+from collector.model.accounts import Role
 from collector.web.oidc import name_of, role_of
 from collector.web.page_app import make_page
 from collector.web.request_context import OidcSettings

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from collector.model.page_values import HostStatus
 from collector.web.page_app import PAGES
-from collector.web.page_values import HostStatus
 from tests.collector.web.accessible import problems_of
 from tests.collector.web.client import browser, csrf_of, signed_in
 from tests.collector.web.serving import page_of

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 
-from collector.web.accounts import Account, Role, Session
-from collector.web.page_values import (
+from collector.model.accounts import Account, Role, Session
+from collector.model.page_ports import Actor
+from collector.model.page_values import (
     AuditEntry,
     FindingFilter,
     FindingRow,
@@ -31,7 +32,6 @@ from collector.web.page_values import (
     TimelineEntry,
     UnapprovedImage,
 )
-from collector.web.ports import Actor
 from collector.web.request_context import PageSettings, Ports
 
 NOW = datetime(2026, 11, 23, 14, 5, 9, tzinfo=UTC)

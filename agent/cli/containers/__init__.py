@@ -1,0 +1,1 @@
+"""Commands about containers and images on this host."""

@@ -1,0 +1,1 @@
+"""Commands about this host: preconditions, self-test, lockdown, spool, enrolment."""

@@ -1,0 +1,1 @@
+"""Commands about the allowlist and break-glass."""

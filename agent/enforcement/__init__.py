@@ -1,0 +1,1 @@
+"""Containers: tracked, evaluated, allowed or stopped; the gate's questions answered."""

@@ -1,0 +1,1 @@
+"""Processes of their own beside the daemon: gate, firewall, sync, uplink."""

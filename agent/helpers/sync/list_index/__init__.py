@@ -1,0 +1,1 @@
+"""The verified list as an SQLite index for the daemon."""

@@ -1,0 +1,1 @@
+"""The Update Framework's metadata: fetched, verified, kept from going back."""

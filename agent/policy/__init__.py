@@ -1,0 +1,1 @@
+"""The list in force: loaded, synced, watched for freshness; break-glass."""

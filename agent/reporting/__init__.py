@@ -1,0 +1,1 @@
+"""Findings to files, spool and exporters; heartbeat, inventory, metrics."""

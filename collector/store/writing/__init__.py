@@ -1,0 +1,1 @@
+"""How reports get into the store: grouped, chained, summed."""

@@ -1,0 +1,1 @@
+"""What is approved, denied and waived, level by level, and the document that says so."""

@@ -1,0 +1,1 @@
+"""From an image and an allowlist to a verdict with its reason; pure."""

@@ -1,0 +1,1 @@
+"""What is reported about a container or about dockwarden itself, and its record."""

@@ -1,0 +1,1 @@
+"""Commands about scopes, keys and policies."""

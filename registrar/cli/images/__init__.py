@@ -1,0 +1,1 @@
+"""Commands about images: approve, revoke, deny, waive, seed, simulate."""

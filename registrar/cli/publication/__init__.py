@@ -1,0 +1,1 @@
+"""Commands that review, sign, publish and verify."""

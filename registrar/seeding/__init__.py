@@ -1,0 +1,1 @@
+"""Proposals from what runs already: collected, written down for review."""
