@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from agent.api.reload import Reloaded
 from agent.api.status_view import StatusView
-from agent.app.loop import Loop
 from agent.policy.break_glass import BreakGlass
+from agent.ports.work import Calls
 from core.base_errors import DockwardenError
 from core.findings.finding import Kind
 
@@ -24,7 +24,7 @@ Handler = Callable[[Mapping[str, Any]], Any]
 class ControlApi:
     """Handlers by verb; they run on the socket server's thread and touch nothing themselves."""
 
-    def __init__(self, status_view: StatusView, loop: Loop) -> None:
+    def __init__(self, status_view: StatusView, loop: Calls) -> None:
         self._status_view = status_view
         self._loop = loop
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from agent.app.loop import Work
 from agent.config.config_values import Config
 from agent.log import get_logger
+from agent.ports.work import Work
 from core.base_errors import DockwardenError
 from core.findings.finding import Finding, Kind
 

@@ -34,6 +34,7 @@ from agent.config import Config
 from agent.config.config_values import ExplainAccess
 from agent.config.handover import from_descriptor
 from agent.enforcement.connection import Connection
+from agent.enforcement.container_findings import ContainerFindings
 from agent.enforcement.enforce import Enforcer
 from agent.enforcement.rescan import Rescanner
 from agent.errors import EngineUnavailable
@@ -42,7 +43,6 @@ from agent.log import Level, get_logger, use
 from agent.ports import STREAM, CgroupCreated, EngineInfo, GateState, HoldEnded
 from agent.ports.lockdown_values import Disturbance, Refusal
 from agent.reporting.finding_counters import FindingCounters
-from agent.reporting.finding_factory import FindingFactory
 from agent.reporting.metrics_publisher import Measurer
 from agent.reporting.metrics_text import Snapshot, exposition
 from agent.reporting.recorder import Kept
@@ -117,7 +117,7 @@ class Daemon:
             crashed=self.loop.crash,
             spool=self.reports.sink() if self.reports else None,
         )
-        finding_factory = FindingFactory(self.policy, self.clock, self._new_id)
+        finding_factory = ContainerFindings.of(self.policy, self.clock, self._new_id)
         services = wiring.services(
             config,
             self.engine,

@@ -9,29 +9,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from core.base_errors import DockwardenError
 
 T = TypeVar("T")
 _FINISH_STEP = 0.05  # s
-
-
-class Work(Protocol):
-    """How the loop's owner has slow work done."""
-
-    def submit(
-        self,
-        job: Callable[[], T],
-        then: Callable[[T | DockwardenError], None],
-        *,
-        urgent: bool = False,
-    ) -> None:
-        """Run `job` elsewhere; `then` gets its result, or its named error, on the loop.
-
-        An `urgent` job, for which a judgement waits, never queues behind those that are not.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

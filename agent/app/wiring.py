@@ -18,6 +18,7 @@ from agent.config import Config
 from agent.config.config_values import Journal
 from agent.enforcement.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
 from agent.enforcement.container_actions import ContainerActions
+from agent.enforcement.container_findings import ContainerFindings
 from agent.enforcement.enforce import Enforcer, Services
 from agent.enforcement.enforcement_policy import Policy
 from agent.enforcement.rescan import Rescanner
@@ -26,7 +27,6 @@ from agent.lockdown.layer_state import RevertLimits
 from agent.lockdown.reconcile import Reconciler
 from agent.log import Level, use
 from agent.ports import Engine, FindingSink, GateDecision, GateOrders
-from agent.reporting.finding_factory import FindingFactory
 from agent.reporting.recorder import Kept, Recorder
 from agent.reporting.spooling import AllSinks
 from core.decision.verdict import Mode
@@ -106,7 +106,7 @@ def services(
     *,
     engine_root: str,
     cgroup_version: str,
-    finding_factory: FindingFactory,
+    finding_factory: ContainerFindings,
     emit: Callable[[Finding], None],
 ) -> Services:
     """Everything the enforcement loop acts through; the gate is not started yet."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.app.loop import Work
 from agent.enforcement.container_actions import ContainerActions
+from agent.enforcement.container_findings import ContainerFindings
 from agent.ports import Clock, Gate, Processes
-from agent.reporting.finding_factory import FindingFactory
+from agent.ports.work import Work
 from core.findings.finding import Finding
 
 
@@ -19,5 +19,5 @@ class Services:
     processes: Processes
     work: Work
     clock: Clock
-    finding_factory: FindingFactory
+    finding_factory: ContainerFindings
     emit: Callable[[Finding], None]

@@ -6,8 +6,8 @@ It judges nothing: names can be worn by anything, so this is for people to look 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agent.app.loop import Work
 from agent.ports import Clock
+from agent.ports.work import Work
 from agent.reporting.finding_factory import FindingFactory
 from core.base_errors import DockwardenError
 from core.findings.finding import Finding, Kind

@@ -8,10 +8,10 @@ no file and no firewall.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agent.app.loop import Work
 from agent.lockdown.layer_state import Cause, LayerState, RevertBackoff, RevertLimits
 from agent.ports import Clock, Layer
 from agent.ports.lockdown_values import Drift
+from agent.ports.work import Work
 from agent.reporting.finding_factory import FindingFactory
 from core.base_errors import DockwardenError
 from core.findings.finding import Finding, Kind

@@ -6,9 +6,9 @@ The shape is docs/internals/reporting.md's `dockwarden.inventory.v1`.
 import json
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 
-from agent.enforcement.tracked_container import TrackedContainer
+from core.decision.decision import Decision
 from core.image.identity import Container
 from core.text import encodable, shortened
 
@@ -20,7 +20,23 @@ MOST_REFERENCES = 16
 Rows = list[dict[str, Any]]
 
 
-def listed(entries: Iterable[TrackedContainer]) -> tuple[Rows, Rows]:
+class Listed(Protocol):
+    """One container as an inventory sees it."""
+
+    @property
+    def container(self) -> Container | None:
+        """What the engine says of it; None while it is not known."""
+
+    @property
+    def decision(self) -> Decision | None:
+        """What was decided about it."""
+
+    @property
+    def live(self) -> bool:
+        """Whether its processes exist."""
+
+
+def listed(entries: Iterable[Listed]) -> tuple[Rows, Rows]:
     """The running containers and the images they run, each sorted."""
     containers: Rows = []
     images: dict[str, dict[str, Any]] = {}

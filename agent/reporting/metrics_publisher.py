@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from agent.app.loop import Work
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import Clock
+from agent.ports.work import Work
 from core.base_errors import DockwardenError
 
 log = get_logger(__name__)

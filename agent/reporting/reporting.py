@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from agent.app.loop import Work
-from agent.enforcement.tracked_container import TrackedContainer
 from agent.log import get_logger
 from agent.ports import Clock
 from agent.ports.own import Own
 from agent.ports.spool_port import HEARTBEAT, INVENTORY, Entry, Spool
+from agent.ports.work import Work
 from agent.reporting import inventory
 from agent.reporting.heartbeat import Beat, heartbeat
 from core.base_errors import DockwardenError
@@ -51,7 +50,7 @@ class Reporting:
         clock: Clock,
         random: Random,
         status: Callable[[], Mapping[str, Any]],
-        entries: Callable[[], Sequence[TrackedContainer]],
+        entries: Callable[[], Sequence[inventory.Listed]],
         wake: Callable[[], None],
     ) -> None:
         self._host, self._spool, self._own = host, spool, own

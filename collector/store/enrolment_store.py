@@ -1,6 +1,6 @@
 """Who may report: enrolment secrets and hosts' tokens; knows no HTTP.
 
-Fulfils `collector.model.page_ports.Enrolment`. Every change and its audit entry are one transaction.
+Fulfils `collector.model.page_ports.Enrolment`. Each change and its audit entry are one transaction.
 """
 
 from dataclasses import dataclass

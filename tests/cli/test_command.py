@@ -95,7 +95,7 @@ def test_a_wrong_configuration_starts_no_daemon(host: Host) -> None:
 
 
 def test_the_daemon_gets_what_was_checked(host: Host, tmp_path: Path) -> None:
-    """A stand-in for `agent.app.daemon` reports its process ID, its mode and what it had to load."""
+    """A stand-in for `agent.app.daemon` reports its process ID, its mode and what it loaded."""
     (tmp_path / "stand_in.py").write_text(
         "import os, sys\n"
         "import agent.cli.launch as launch\n"

@@ -12,6 +12,7 @@ from agent.api.status_view import Memory, StatusView
 from agent.enforcement.circuit_breaker import CircuitBreaker, CircuitBreakerLimits
 from agent.enforcement.connection import Connection
 from agent.enforcement.container_actions import ContainerActions
+from agent.enforcement.container_findings import ContainerFindings
 from agent.enforcement.enforce import Enforcer, Services
 from agent.enforcement.enforcement_policy import Policy
 from agent.enforcement.rescan import Rescanner
@@ -29,7 +30,6 @@ from agent.ports import (
     Layer,
     TrustedList,
 )
-from agent.reporting.finding_factory import FindingFactory
 from agent.reporting.recorder import Recorder
 from core.base_errors import DockwardenError
 from core.decision.verdict import (
@@ -104,7 +104,7 @@ class Rig:
         actions = ContainerActions(
             self.host, self.processes, self.evidence, self.clock, policy.allow_derived
         )
-        finding_factory = FindingFactory(policy, self.clock, self._new_id)
+        finding_factory = ContainerFindings.of(policy, self.clock, self._new_id)
         services = Services(
             actions, self.gate, self.processes, self.post, self.clock, finding_factory, self._emit
         )

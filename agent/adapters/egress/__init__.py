@@ -1,5 +1,5 @@
-"""The egress firewall seen from the agent; the rules themselves are in agent/helpers/firewall, in a process
-of their own."""
+"""The egress firewall seen from the agent; its rules are in agent/helpers/firewall, a
+process of its own."""
 
 from agent.adapters.egress.egress_settings import EgressSettings, Launch
 from agent.adapters.egress.firewall_layer import EgressFirewall

@@ -9,7 +9,7 @@ if not __package__:  # started by its path, so that no search path and no site m
 
 
 def serve(arguments: list[str]) -> int:
-    """The gate: `key=value` arguments, `root=` as often as needed (see agent.helpers.gate.gate_process)."""
+    """The gate: `key=value` arguments, `root=` as often as needed (see gate_process)."""
     from agent.helpers.gate.gate_process import serve as run
 
     pairs = [argument.partition("=")[::2] for argument in arguments]

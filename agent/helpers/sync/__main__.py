@@ -1,4 +1,4 @@
-"""`python -m agent.helpers.sync [--user NAME]`: one request on standard input, one answer on the output.
+"""`python -m agent.helpers.sync [--user NAME]`: a request on stdin, an answer on stdout.
 
 Always exits with 0 when it could answer; what went wrong is in the answer.
 """

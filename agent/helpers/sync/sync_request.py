@@ -1,7 +1,7 @@
 """What the daemon asks of the sync helper and what it answers; plain values, JSON both ways.
 
-`python -m agent.helpers.sync` reads one request from its standard input and writes one answer to its
-standard output.
+`python -m agent.helpers.sync` reads one request from its standard input and writes one answer to
+its standard output.
 """
 
 import json

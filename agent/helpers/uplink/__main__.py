@@ -1,4 +1,4 @@
-"""`python -m agent.helpers.uplink`: one run, as told on the standard input (agent/helpers/uplink/uplink_order.py).
+"""`python -m agent.helpers.uplink`: one run, as its standard input orders (see uplink_order).
 
 Being killed at any point loses nothing: what was not acknowledged is still in the spool.
 """

@@ -1,7 +1,7 @@
 """The rows of the host's index: its schema, and domain values in and out of its columns.
 
-Shared by the writer (`agent.helpers.sync.list_index.index`) and the reader (`agent.adapters.signed_list`); opens no
-file. Digests stand as their raw bytes and instants as microseconds since 1970, so that a look-up
+Shared by the writer (`index`, here) and the reader (`agent.adapters.signed_list`); opens no file.
+Digests stand as their raw bytes and instants as microseconds since 1970, so that a look-up
 decodes little.
 """
 
