@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from agent.enforcement.container_actions import ActionResult
 from agent.enforcement.enforcement_policy import Policy
-from agent.enforcement.tracked_container import PendingAction, TrackedContainer
+from agent.enforcement.tracked_container import OVER, PendingAction, TrackedContainer
 from agent.ports import Clock, GateDecision, HoldEnded
 from agent.reporting.deduplication import Deduplicator
 from agent.reporting.finding_factory import FindingFactory
@@ -115,13 +115,11 @@ class ContainerFindings(FindingFactory):
             return None if killed_ns is None else _ms(killed_ns)
         if tracked.ran:
             return _ms(tracked.ran_ns if killed_ns is None else min(tracked.ran_ns, killed_ns))
-        if (
-            tracked.container is not None
-            and tracked.container.state.is_live
-            and not tracked.caught_at_gate
-        ):
-            return None
-        return 0.0
+        if tracked.caught_at_gate or tracked.container is None:
+            return 0.0
+        # It runs, or ran and ended, and the event of its start has not come yet.
+        state = tracked.container.state
+        return None if state.is_live or state in OVER else 0.0
 
     @staticmethod
     def _until_death(tracked: TrackedContainer, result: ActionResult) -> int | None:

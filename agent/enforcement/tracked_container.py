@@ -9,7 +9,7 @@ from core.image.identity import Container, ContainerState
 
 # A failed start leaves a container created, if it never ran before.
 _FRESH = (ContainerState.CREATED, ContainerState.REMOVING, ContainerState.UNKNOWN)
-_OVER = (ContainerState.EXITED, ContainerState.DEAD)
+OVER = (ContainerState.EXITED, ContainerState.DEAD)
 # How far before the end of an ended container a late start event of it may lie. More is a clock
 # that was set, and no reason to ignore a start.
 _LATE_NS = 60_000_000_000
@@ -116,7 +116,7 @@ class TrackedContainer:
     def _occurs_again(self) -> bool:
         """Begin another occurrence, if the one before is over and dealt with."""
         over = self.ended or self.started_ns is not None
-        over = over or (self.container is not None and self.container.state in _OVER)
+        over = over or (self.container is not None and self.container.state in OVER)
         if not over or self.decision is None or self.acting:
             return False
         self.ran_ns = 0

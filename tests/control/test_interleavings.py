@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.enforcement.circuit_breaker import CircuitBreakerLimits
@@ -17,6 +17,11 @@ IMAGES = APPROVED + UNAPPROVED
 
 Step = tuple[str, int]
 DELIVERIES = PRODUCERS * 3
+# It ran and ended before its image was looked up, and only its creation was heard of.
+ENDED_UNSEEN: list[Step] = [
+    *(("create", 2), ("start", 0), ("exit", 0)),
+    *(("stream", 0), ("job", 0), ("result", 0), ("job", 0), ("result", 0)),
+]
 
 LIFE = ("create", "start", "run", "exit", "remove", "rename", "restart-due")
 TROUBLE = (
@@ -200,6 +205,7 @@ def test_any_order_of_messages(script: list[Step], working: bool, keep: bool) ->
 
 @settings(max_examples=120)
 @given(steps("create", "start", "run", "exit", *DELIVERIES), st.booleans(), st.booleans())
+@example(ENDED_UNSEEN, False, False)
 def test_one_finding_for_each_that_was_refused_or_ended(
     script: list[Step], working: bool, keep: bool
 ) -> None:
