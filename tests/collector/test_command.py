@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from agent.errors import ConfigInvalid
 from collector.cli import cli
 from collector.collector_config import Config, load
 from collector.store.database import Database
+from core.base_errors import ConfigInvalid
 from tests.collector.local_collector import local_collector
 
 

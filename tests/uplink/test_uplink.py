@@ -15,8 +15,8 @@ import pytest
 from agent.adapters.spool import SqliteSpool
 from agent.adapters.system_clock import SystemClock
 from agent.adapters.uplink_helper import Uplink, UplinkState
-from agent.control.spooling import SpooledFindings
-from agent.uplink.uplink_order import Order, said, to_line
+from agent.helpers.uplink.uplink_order import Order, said, to_line
+from agent.reporting.spooling import SpooledFindings
 from tests.fakes.findings import a_finding
 from tests.patience import PATIENCE, until
 from tests.uplink.collector_process import ROOT, CollectorProcess, collector_process
@@ -82,7 +82,7 @@ def test_it_reports_also_where_it_may_not_change_its_priority(tmp_path: Path) ->
         prefix = ["setpriv", "--inh-caps=-sys_nice", "--bounding-set=-sys_nice", *prefix]
     order = Order(str(tmp_path / "spool.db"), "http://127.0.0.1:9", str(tmp_path / "none"), "web-1")
     done = subprocess.run(
-        [*prefix, sys.executable, "-P", "-m", "agent.uplink"],
+        [*prefix, sys.executable, "-P", "-m", "agent.helpers.uplink"],
         check=False,
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
