@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 @cache
 def validator(kind: str) -> jsonschema.Draft202012Validator:
-    package = "agent" if kind == "finding" else "collector"
+    package = "core" if kind == "finding" else "collector"
     text = (ROOT / package / "schemas" / f"{kind}-1.schema.json").read_text()
     jsonschema.Draft202012Validator.check_schema(json.loads(text))
     return jsonschema.Draft202012Validator(json.loads(text))
