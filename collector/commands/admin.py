@@ -21,8 +21,8 @@ def admin() -> None:
 @click.pass_obj
 def set_password(called: Called, name: str, role: str, from_stdin: bool) -> None:
     """Make an account, or change its password and end its sessions."""
+    from collector.model.accounts import Account, Role
     from collector.store.access import AccountBook
-    from collector.web.accounts import Account, Role
     from collector.web.login import hash_password
 
     password = (

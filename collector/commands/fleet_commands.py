@@ -19,8 +19,8 @@ from collector.commands.common import Called, json_option, opened, table
 @click.pass_obj
 def hosts(called: Called, status: str | None, as_json: bool) -> None:
     """List all hosts with their status; exit code 3 if any is not online."""
-    from collector.store.fleet import FleetReader
-    from collector.web.page_values import HostFilter, HostRow, HostStatus
+    from collector.model.page_values import HostFilter, HostRow, HostStatus
+    from collector.store.views.fleet import FleetReader
 
     criteria = HostFilter(status=HostStatus(status) if status else None)
     found: list[HostRow] = []
@@ -55,8 +55,8 @@ def hosts(called: Called, status: str | None, as_json: bool) -> None:
 @click.pass_obj
 def violations(called: Called, last: int, as_json: bool) -> None:
     """List what ran, or tried to run, without approval, on all hosts."""
-    from collector.store.fleet import FleetReader
-    from collector.web.page_values import FindingFilter
+    from collector.model.page_values import FindingFilter
+    from collector.store.views.fleet import FleetReader
 
     with opened(called) as database:
         found = FleetReader(database).findings(FindingFilter(), limit=last).rows
