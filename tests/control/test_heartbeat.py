@@ -68,7 +68,7 @@ def test_each_thing_that_is_wrong_is_a_reason(changes: dict[str, Any], word: str
 
 @pytest.mark.parametrize(
     ("freshness", "sequence", "word"),
-    [("stale", 41, "stale"), ("too stale", 41, "past"), ("unsigned", None, "no allowlist")],
+    [("stale", 41, "stale"), ("too stale", 41, "longer than"), ("unsigned", None, "no allowlist")],
 )
 def test_lists_that_are_old_or_missing(freshness: str, sequence: int | None, word: str) -> None:
     changed = {**told()["allowlist"], "scope": "", "freshness": freshness, "sequence": sequence}
