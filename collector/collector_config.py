@@ -79,7 +79,7 @@ class Page(_Table):
 
 
 class Config(_Table):
-    """Everything; each key may also stand in the environment, such as
+    """Everything; each key can also be set in the environment, such as
     DOCKWARDEN_COLLECTOR_DATABASE_URL for `[database] url`."""
 
     server: Server = Server()

@@ -68,7 +68,7 @@ def make() -> FastAPI:
 
 
 def serve(config: Config, file: Path | None) -> None:
-    """Serve until told to stop (SIGTERM, SIGINT); requests that are under way are finished."""
+    """Serve until SIGTERM or SIGINT; requests that are under way are completed."""
     prepare(config)
     if file is not None:
         os.environ[FILE_VARIABLE] = str(file)  # for the worker processes

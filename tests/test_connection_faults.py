@@ -1,4 +1,4 @@
-"""Why a connection failed, told in our own words, whatever the library said."""
+"""Why a connection failed, in our own words, whatever the library said."""
 
 import socket
 import threading

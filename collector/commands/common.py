@@ -43,12 +43,12 @@ def opened(called: Called) -> Iterator[Database]:
 
 
 def person() -> Person:
-    """Who stands in the audit log."""
+    """The name for the audit log."""
     return Person(f"command line ({os.environ.get('SUDO_USER') or os.environ.get('USER', 'root')})")
 
 
 def with_enrolments(called: Called, do: Callable[[Any, Any], Any]) -> Any:
-    """Do something with enrolment, as whoever called."""
+    """Do something with enrolment, in the name of the caller."""
     with opened(called) as database:
         return do(EnrolmentStore(database), person())
 

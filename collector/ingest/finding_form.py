@@ -1,7 +1,7 @@
 """A finding's data (core/schemas/finding-1.schema.json) to what is searched by; no I/O.
 
-The structs are as strict as the schema: what is kept has been decoded whole, so that whoever reads
-it later meets no broken text.
+The structs are as strict as the schema: what is kept has been decoded whole, so that later
+readers meet no broken text.
 """
 
 from typing import Annotated, Literal

@@ -21,7 +21,7 @@ class KnownTokens:
     _known: dict[bytes, tuple[float, str | None]] = field(default_factory=dict)
 
     async def host(self, authorization: str, now: float) -> str | None:
-        """The host's id, or None for whoever has no token in force. Raises `StoreUnavailable`."""
+        """The host's id, or None for a sender without a valid token. Raises `StoreUnavailable`."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             return None

@@ -1,4 +1,4 @@
-"""What is judged before anything is parsed: sizes and rates; knows no records and no clock."""
+"""What is checked before anything is parsed: sizes and rates; knows no records and no clock."""
 
 import zlib
 from dataclasses import dataclass, field

@@ -30,7 +30,7 @@ class Handling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which violations; empty text and None stand for all. `until` is exclusive."""
+    """Which violations; empty text and None mean all. `until` is exclusive."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -44,7 +44,7 @@ class FindingFilter:
 
 @dataclass(frozen=True, slots=True)
 class HostFilter:
-    """Which hosts; empty text and None stand for all."""
+    """Which hosts; empty text and None mean all."""
 
     status: HostStatus | None = None
     scope: str = ""

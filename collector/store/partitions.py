@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from collector.model.times import first_id, us
 from collector.store.database import Database
 
-AHEAD = 14  # days; whoever serves makes more each hour
+AHEAD = 14  # days; `serve` makes more each hour
 _NAME = re.compile(r"events_(\d{8})")
 _DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ from collector.store.writing import bulk
 
 
 def cookie_key(database: Database) -> str:
-    """The key of the page's short-lived cookies: made by whoever asks first."""
+    """The key of the page's short-lived cookies: made at the first call."""
     with database.write() as connection:
         made = [("cookie_key", random_bytes(32).hex())]
         bulk.insert(connection, settings, made, "ON CONFLICT (name) DO NOTHING")

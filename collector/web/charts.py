@@ -13,7 +13,7 @@ _GAP: Final = 0.15  # of a slot, left free between bars
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle in the drawing's units, y from the top; `label` says what it stands for."""
+    """A rectangle in the drawing's units, y from the top; `label` says what it shows."""
 
     x: float
     y: float

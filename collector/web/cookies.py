@@ -39,7 +39,7 @@ def new_session(who: str, role: Role, now: datetime, settings: PageSettings) -> 
 
 
 def key_of(text: str) -> str:
-    """Under which a cookie's session is kept: whoever reads the store cannot use it."""
+    """The key under which a cookie's session is stored: a reader of the store cannot use it."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

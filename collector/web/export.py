@@ -21,13 +21,13 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 def every(ask: Callable[[str], Slice[Row]]) -> Iterator[Row]:
     """The rows of all slices, `MOST_ROWS` at most."""
-    after, told = "", 0
+    after, written = "", 0
     while True:
         part = ask(after)
-        yield from part.rows[: MOST_ROWS - told]
-        told += len(part.rows)
+        yield from part.rows[: MOST_ROWS - written]
+        written += len(part.rows)
         after = part.after
-        if not after or told >= MOST_ROWS:
+        if not after or written >= MOST_ROWS:
             return
 
 

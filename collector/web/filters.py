@@ -36,7 +36,7 @@ class ParsedFilter:
 def parse_finding_filter(
     query: Mapping[str, str], now: datetime, period: str = "7d"
 ) -> ParsedFilter:
-    """Never raises: what makes no sense is told in `problems` and left out.
+    """Never raises: what makes no sense is reported in `problems` and ignored.
 
     `from` and `to` are days in UTC, both inclusive, and override `period`.
     """

@@ -85,8 +85,8 @@ def oidc_routes(ports: Ports, settings: PageSettings, oidc: OidcSettings) -> lis
 
 def role_of(claims: Mapping[str, Any], oidc: OidcSettings) -> Role | None:
     """The highest role of all mapped groups; None, which is no access, if there is none."""
-    told = claims.get(oidc.groups_claim, ())
-    groups = [told] if isinstance(told, str) else told if isinstance(told, list) else []
+    claimed = claims.get(oidc.groups_claim, ())
+    groups = [claimed] if isinstance(claimed, str) else claimed if isinstance(claimed, list) else []
     roles = {oidc.groups[group] for group in groups if group in oidc.groups}
     return next((role for role in (Role.ADMINISTRATOR, Role.READER) if role in roles), None)
 

@@ -72,7 +72,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """The store does not answer: said to whoever asks, told in full to the log only."""
+    """The store does not answer: the page says so, and only the log has the details."""
     log.warning("page.unavailable", extra={"path": request.url.path, "error": str(error)})
     return _answer(request, 503, "The collector's database does not answer. Try again soon.")
 

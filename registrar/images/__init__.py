@@ -1,1 +1,1 @@
-"""Images as registry administrators approve them: resolved to all their digests, then judged."""
+"""Images as registry administrators approve them: resolved to all their digests, then evaluated."""

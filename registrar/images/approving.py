@@ -1,4 +1,4 @@
-"""From a resolved image to an approval, and what stands in its way; pure, nothing is written."""
+"""From a resolved image to an approval, and what prevents it; pure, nothing is written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from core.base_errors import DockwardenError
 from core.decision.constraints import breaches, matches
 from core.image.digest import Digest
 from core.list_format.payload import SignedApproval
-from registrar.images.durations import DAY, told
+from registrar.images.durations import DAY, readable
 from registrar.images.resolve import ResolvedImage
 from registrar.workspace import Draft
 
@@ -46,7 +46,7 @@ class Obstacle:
 @dataclass(frozen=True, slots=True)
 class Vetted:
     """An approval that can be written, or why it cannot. `replaces` is the approval of the same
-    content that stands now."""
+    content that is approved now."""
 
     approval: SignedApproval
     obstacles: tuple[Obstacle, ...] = ()
@@ -158,7 +158,7 @@ def summary(approval: SignedApproval) -> list[str]:
             f"    config   {one.config}",
             f"    chain ID {one.chain_id}",
         ]
-    lines.append(f"  until      {told(approval.expires_at)}")
+    lines.append(f"  until      {readable(approval.expires_at)}")
     lines.append(f"  requested  by {approval.requester or '-'}")
     lines.append(f"  approved   by {', '.join(approval.approvers)}")
     if approval.reason:

@@ -18,14 +18,14 @@ Outcome = ResolvedImage | DockwardenError
 def resolve_batch(
     references: Sequence[str],
     registries: Registries,
-    told: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
     *,
     tags_may_move: bool = False,
 ) -> list[Outcome]:
     """What each reference is, or why it could not be resolved, in their order.
 
-    `told` hears how many of how many are done. With `tags_may_move` a reference with tag and
-    digest whose tag names something else by now is resolved by its digest alone.
+    `progress` is called with how many of how many are done. With `tags_may_move` a reference with
+    tag and digest whose tag names something else by now is resolved by its digest alone.
     """
     outcomes: list[Outcome | None] = [None] * len(references)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="resolve") as pool:
@@ -35,7 +35,7 @@ def resolve_batch(
         }
         for done, future in enumerate(as_completed(waiting), 1):
             outcomes[waiting[future]] = future.result()
-            told(done, len(references))
+            progress(done, len(references))
     return [outcome for outcome in outcomes if outcome is not None]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from core.allowlist.allowlist import Deny
 from core.image.digest import Digest
 from core.list_format.payload import EMERGENCY
-from registrar.images.durations import told
+from registrar.images.durations import readable
 from registrar.images.lookup import NotFound, meeting
 from registrar.workspace import Draft
 
@@ -25,7 +25,7 @@ class Word:
 
 
 def denied(draft: Draft, digests: frozenset[Digest], word: Word, *, revoked: bool = False) -> Draft:
-    """The draft with one more deny. Raises `NotFound` where the same stands there already."""
+    """The draft with one more deny. Raises `NotFound` where the draft has the same one already."""
     for deny in draft.denies:
         if deny.digests >= digests and deny.revoked >= revoked and deny.expires_at is None:
             verb = "revoked" if deny.revoked else "denied"
@@ -53,7 +53,7 @@ def undenied(
         ends = max((f.approval.expires_at for f in met), default=now)
         if deny.revoked and deny in published and ends > now:
             raise NotFound(
-                f"{draft.scope} revoked it, and its approval lasts until {told(ends)}:"
+                f"{draft.scope} revoked it, and its approval lasts until {readable(ends)}:"
                 f" without the revocation it would run again",
                 hint="if you want that, `waiver grant` lifts it for a limited time, with a reason",
             )

@@ -30,7 +30,7 @@ def span(text: str, option: str) -> timedelta:
 
 
 def instant(text: str, option: str, now: datetime) -> datetime:
-    """A span from now, or a date (its first second) or an instant, in UTC where no zone is told."""
+    """A span from now, a date (its first second) or an instant, in UTC where no zone is given."""
     if _SPAN.fullmatch(text.strip()):
         return later(now, span(text, option), option)
     try:
@@ -48,7 +48,7 @@ def end(text: str, option: str, now: datetime) -> datetime:
     """As `instant`, but it has to lie ahead."""
     found = instant(text, option, now)
     if found <= now:
-        raise InvalidTime(f"{option}: {told(found)} is past", hint="give a time in the future")
+        raise InvalidTime(f"{option}: {readable(found)} is past", hint="give a time in the future")
     return found
 
 
@@ -60,6 +60,6 @@ def later(now: datetime, length: timedelta, option: str) -> datetime:
         raise InvalidTime(f"{option}: it is too far away", hint="write 90d or 1y") from error
 
 
-def told(at: datetime) -> str:
+def readable(at: datetime) -> str:
     """For people: to the minute, in UTC."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -1,4 +1,4 @@
-"""Changes to what a scope demands, and whom they would stop; pure, nothing is written."""
+"""Changes to what a scope requires, and the images that they would stop; pure, writes nothing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -27,7 +27,7 @@ _NONE = re.compile(r"credentials not found|no credentials server URL|no such (?:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a registry is told: user and password, or an identity token to trade in, or a bearer
+    """What a registry is sent: user and password, or an identity token to exchange, or a bearer
     token as it is. Its text form shows no secret."""
 
     user: str = ""

@@ -77,7 +77,7 @@ class RegistryClient:
 
     def head(self, repository: str, reference: str | Digest, *, blob: bool = False) -> int | None:
         """The size of a manifest (or blob) as the registry reports it, 0 if it does not; None when
-        it has none. Its digest is not told: only the bytes could prove it."""
+        it has none. Its digest is not returned: only the bytes could prove it."""
         place = f"{'blobs' if blob else 'manifests'}/{reference}"
         response = self._session.ask("HEAD", repository, place, accept="*/*" if blob else ACCEPT)
         if response.status == 404:

@@ -101,17 +101,19 @@ class RegistrySession:
         if response.status in wanted:
             return
         words = _words(response.body)
-        told = f"{at}: the registry answers {response.status}{': ' if words else ''}{words}"
+        message = f"{at}: the registry answers {response.status}{': ' if words else ''}{words}"
         if response.status == 404:
-            raise NotInRegistry(told, hint="is the name right, and has it been pushed?")
+            raise NotInRegistry(message, hint="is the name right, and has it been pushed?")
         if response.status in (401, 403):
             raise RegistryRefused(
-                told, hint=f"log in as a user who may read it: docker login {self.domain}"
+                message, hint=f"log in as a user who may read it: docker login {self.domain}"
             )
         if response.status == 429:
             wait = response.headers.get("retry-after", "")
-            raise RegistryRefused(told, hint=f"try again later{f' (in {wait} s)' if wait else ''}")
-        raise RegistryError(told, hint="look into the registry's log")
+            raise RegistryRefused(
+                message, hint=f"try again later{f' (in {wait} s)' if wait else ''}"
+            )
+        raise RegistryError(message, hint="look into the registry's log")
 
     def _with(self, request: Request, authority: Mapping[str, str]) -> Response:
         return self._transport.send(replace(request, headers={**request.headers, **authority}))

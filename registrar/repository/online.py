@@ -51,10 +51,10 @@ def next_online(
     keys: OnlineKeys,
     now: datetime,
     *,
-    anew: bool = False,
+    always: bool = False,
 ) -> dict[str, bytes]:
     """The next timestamp, and the next snapshot where it has to change: `versions` are those of
-    targets and of every delegated role that are to be named. `anew` signs both in any case."""
+    targets and of every delegated role that are to be named. `always` signs both in any case."""
     old = current_timestamp(published)
     last = _snapshot(published, old)
     files: dict[str, bytes] = {}
@@ -62,7 +62,7 @@ def next_online(
     meta |= {f"{role}.json": MetaFile(version) for role, version in versions.items()}
     version = last.signed.version if last else 0
     due = last is None or is_due(last.signed.expires, keys.snapshot.lifetime, now)
-    if anew or due or last is None or meta != last.signed.meta:
+    if always or due or last is None or meta != last.signed.meta:
         version += 1
         snapshot = Metadata(
             Snapshot(version=version, expires=now + keys.snapshot.lifetime, meta=meta)

@@ -150,7 +150,7 @@ def _in_force(
     if is_due(old.signed.expires, rule.lifetime, now):
         return False
     if not signature_status(delegator, draft.scope, old).ready:
-        return False  # whom the rule no longer counts signed it: it has to be signed again
+        return False  # a key that the rule no longer counts signed it: it has to be signed again
     return said_in(old, draft.scope, published) == draft
 
 

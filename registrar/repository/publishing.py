@@ -41,7 +41,7 @@ class Readiness:
 def readiness(workspace: Workspace, now: datetime) -> Readiness:
     """What waits, split by whether enough distinct administrators have signed it. What rests on a
     root or on delegations that are not ready is not ready either, and what the drafts no longer
-    say does not count: whoever takes a draft back takes the signatures back."""
+    say does not count: taking a draft back takes its signatures back."""
     prepared = plan(workspace, now)
     published = prepared.published
     waiting = {
@@ -90,7 +90,7 @@ def publish(
     versions = {
         role: step.metadata.signed.version for role, step in chosen.items() if role != "root"
     }
-    files |= next_online(published, versions, keys(), now, anew="root" in chosen)
+    files |= next_online(published, versions, keys(), now, always="root" in chosen)
     seen = check(published, files)
     stage(workspace, files)
     finish(workspace)

@@ -1,4 +1,4 @@
-"""Puts a name under what waits: only what the drafts say, and only by whom the rules let sign."""
+"""Signs what waits: only what the drafts say, and only with keys that the rules allow."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A unix socket that answers as it is told: for engines that lie, stall or break off."""
+"""A unix socket with scripted answers: for engines that lie, stall or break off."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The configuration is read anew by a process of its own."""
+"""The configuration is read again by a process of its own."""
 
 from pathlib import Path
 

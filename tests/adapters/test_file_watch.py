@@ -1,4 +1,4 @@
-"""File changes are told once a burst, whatever way the file is replaced, and never lost."""
+"""File changes are reported once a burst, however the file is replaced, and never lost."""
 
 import threading
 import time
@@ -211,7 +211,7 @@ def test_the_last_write_of_a_long_burst_is_never_missed(tmp_path: Path, listener
     while (not seen or seen[-1] != f"{number:08d}") and time.monotonic() < limit:
         time.sleep(0.02)
     assert seen[-1] == f"{number:08d}"
-    assert len(seen) > 1  # it was told of before the burst's end
+    assert len(seen) > 1  # it was reported before the burst's end
     assert len(seen) < number / 4
     watcher.close()
 

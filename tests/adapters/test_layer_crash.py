@@ -34,7 +34,7 @@ _CALLS = ("open", "write", "fsync", "rename", "replace", "unlink", "mkdir", "rmd
 
 
 class Host:
-    """A host's files and its layers, each time made anew as after a restart of the agent."""
+    """A host's files and its layers, made again each time as after a restart of the agent."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

@@ -293,7 +293,7 @@ def _lives(pid: int) -> bool:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         except OSError:
             return False
-        if state == "Z":  # dead; whoever adopted it has not looked yet
+        if state == "Z":  # dead; the process that adopted it has not checked yet
             return False
         time.sleep(0.02)
     return True

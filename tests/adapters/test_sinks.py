@@ -32,7 +32,7 @@ OCSF = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text()))
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps what was posted; answers as told."""
+    """Keeps what was posted; gives scripted answers."""
 
     def __init__(self) -> None:
         self.posts: list[tuple[dict[str, str], bytes]] = []

@@ -1,4 +1,4 @@
-"""Runs one attack and says what came of it: first for this host, then for the stock client."""
+"""Runs one attack and returns the outcome: first for this host, then for the stock client."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ KEPT_SCOPES = ("acme", "acme.pay", HOST_SCOPE)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`told` is what the host says of the attack, in one sentence; empty where it has nothing to
-    say. `stock` says what the stock client did."""
+    """`told` is what the host reports about the attack, in one sentence; empty if it reports
+    nothing. `stock` says what the stock client did."""
 
     told: str
     stock: str

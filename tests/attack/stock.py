@@ -50,7 +50,7 @@ class StockHost:
             config=UpdaterConfig(targets_max_length=1_000_000),
             bootstrap=self._root,
         )
-        # It reads the machine's clock and offers no other way to be told a test's time.
+        # It reads the machine's clock and has no other way to get a test's time.
         updater._trusted_set.reference_time = self._stage.now
         for path in PATHS:
             info = updater.get_targetinfo(path)

@@ -1,4 +1,4 @@
-"""Attacks by whoever owns the server or the wire, and no key at all. Catalogue entries only."""
+"""Attacks by the owner of the server or the wire, who has no key. Catalogue entries only."""
 
 import gzip
 import os

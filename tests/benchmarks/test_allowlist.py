@@ -1,4 +1,4 @@
-"""The list benchmark's quick path runs and writes figures of the agreed form; no time is judged."""
+"""The list benchmark's quick path runs and writes well-formed figures; no time is asserted."""
 
 from pathlib import Path
 

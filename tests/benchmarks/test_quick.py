@@ -1,4 +1,4 @@
-"""Each benchmark's quick path runs and writes figures of the agreed form; no timing is judged."""
+"""Each benchmark's quick path runs and writes well-formed figures; no timing is asserted."""
 
 import json
 import os

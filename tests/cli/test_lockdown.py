@@ -28,7 +28,7 @@ class FileLayer(FakeLayer):
     """Shows what it would change as a diff."""
 
     def drift(self) -> Drift:
-        """As ever, and a diff."""
+        """As usual, and a diff."""
         drift = super().drift()
         diffs = [Difference(d.place, d.words, "-before\n+ours\n") for d in drift.differences]
         return Drift(drift.layer, tuple(diffs), drift.blocked, drift.notes)

@@ -43,7 +43,7 @@ def host(here: LocalCollector) -> Host:
 
 
 def started(app: ASGIApp) -> ASGIApp:
-    """The application without its lifespan, which schemathesis would begin anew at each call."""
+    """The application without its lifespan, which schemathesis would restart at each call."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":

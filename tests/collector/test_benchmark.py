@@ -1,4 +1,4 @@
-"""The benchmark runs and counts what it sent; no timing is judged."""
+"""The benchmark runs and counts what it sent; no timing is asserted."""
 
 import pytest
 

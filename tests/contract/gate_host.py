@@ -31,7 +31,7 @@ class GateHost(Protocol):
     def start(self, container_id: str) -> None: ...
 
     def ran(self, container_id: str) -> bool:
-        """Whether its user code ever ran."""
+        """Whether its user code ran."""
         ...
 
     def lives(self, container_id: str) -> bool:
@@ -43,7 +43,7 @@ class GateHost(Protocol):
         ...
 
     def lose_gate_while(self, act: Callable[[], None]) -> None:
-        """The gate dies, something is done meanwhile, and the gate stands again."""
+        """The gate dies, something is done meanwhile, and the gate works again."""
         ...
 
 

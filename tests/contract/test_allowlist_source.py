@@ -119,7 +119,7 @@ def test_a_broken_list_is_refused_and_the_next_good_one_taken(publisher: Publish
 
 
 def test_an_older_list_is_given_as_such(publisher: Publisher) -> None:
-    """Whoever adopts decides about going back."""
+    """The adopter decides about going back."""
     publisher.publish(LEVELS, 9)
     publisher.source.load()
     publisher.publish(LEVELS, 3)

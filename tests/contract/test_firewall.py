@@ -20,7 +20,7 @@ from tests.patience import PATIENCE
 
 
 class Bench:
-    """A layer, what it told, and a hand that flushes the ruleset."""
+    """A layer, what it reported, and a function that flushes the ruleset."""
 
     def __init__(
         self,

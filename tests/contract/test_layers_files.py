@@ -22,7 +22,7 @@ class Bench(Protocol):
     """A layer over a world that can be looked at, disturbed and broken."""
 
     def layer(self) -> Layer:
-        """The layer, made anew as after a restart (the fake has no disk and stays)."""
+        """The layer, made again as after a restart (the fake has no disk and stays)."""
         ...
 
     def world(self) -> object:

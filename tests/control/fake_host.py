@@ -21,7 +21,7 @@ class Locked(Exception):
 
 @dataclass(slots=True)
 class FakeHost(FakeEngine):
-    """`harmed` holds the names of all whom the agent killed, stopped, paused or removed.
+    """`harmed` has the names of all containers that the agent killed, stopped, paused or removed.
 
     The engine refuses to kill those in `stubborn`, and signals do not reach them. A call that
     would block raises `Locked`, unless `impatient`: then it fails as after the engine's limit.

@@ -232,7 +232,7 @@ class Rig:
         return [finding.event for finding in self.findings if finding.kind is kind]
 
     def status_view(self) -> StatusView:
-        """What the control socket would be told."""
+        """What the control socket would answer."""
         recorder = Recorder(
             self.sink, [], complete=lambda f: f, kept=lambda _: None, crashed=lambda _: None
         )

@@ -70,7 +70,7 @@ class Signed:
                 return self
 
     def status_view(self) -> StatusView:
-        """What the control socket is told."""
+        """What the control socket answers."""
         plain = self.rig.status_view()
         plain_fields = {name: getattr(plain, name) for name in plain.__slots__}
         return StatusView(**{**plain_fields, "syncer": self.syncer})

@@ -14,7 +14,7 @@ from tests.patience import PATIENCE, until
 
 
 class Wire:
-    """A receiver that fails, hangs or refuses as told."""
+    """A receiver that fails, hangs or refuses on demand."""
 
     def __init__(self) -> None:
         self.got: list[str] = []

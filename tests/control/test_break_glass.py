@@ -1,4 +1,4 @@
-"""While a token is in force nothing is harmed, everything is told, and it ends by itself."""
+"""While a token is in force nothing is harmed, everything is reported, and it ends by itself."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -115,7 +115,7 @@ class Broken:
         return self
 
     def alarms(self) -> list[str]:
-        """What was told of break-glass."""
+        """What was reported about break-glass."""
         return [e for e in self.rig.events_of(Kind.ALARM) if e.startswith("break_glass.")]
 
 

@@ -1,4 +1,4 @@
-"""What the firewall refused is told at once, and its repeats by the minute with a count."""
+"""What the firewall refused is reported at once, and repeats each minute with a count."""
 
 from agent.lockdown.egress_denials import QUIET_SECONDS, EgressDenials
 from agent.ports.lockdown_values import Refusal

@@ -79,7 +79,7 @@ def test_with_the_gate_off_the_start_event_ends_what_removal_did_not_catch() -> 
     container_id = rig.create("evil", "bad")
     rig.step("stream")
     rig.step("job")
-    rig.step("result")  # judged: its removal is under way
+    rig.step("result")  # evaluated: its removal is under way
     rig.host.start(container_id)
     rig.clock.advance(0.007)
     rig.rest()
@@ -182,7 +182,7 @@ def test_each_action(action: Action, event: str | None, state: ContainerState) -
 def test_what_belongs_in_quarantine_is_refused_at_its_start_and_never_removed(
     drained: bool,
 ) -> None:
-    """Judged at its creation already, or at the gate only: it is evidence all the same."""
+    """Evaluated at its creation already, or at the gate only: evidence is kept either way."""
     rig = Rig(trusted=listed("app"), actions={Verdict.UNLISTED: Action.PAUSE}).begin()
     container_id = rig.create("evil", "bad")
     if drained:

@@ -41,7 +41,7 @@ class Street:
         return list(self.there)
 
     def look(self, *there: Other, after: float = PERIOD) -> list[Finding]:
-        """Time passes; what is told of these."""
+        """Time passes; what is reported of these."""
         self.there = list(there)
         before = len(self.rig.findings)
         self.rig.clock.advance(after)

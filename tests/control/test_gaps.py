@@ -1,4 +1,4 @@
-"""After a gap everything is judged again: nothing rests on having seen every event."""
+"""After a gap everything is evaluated again: nothing depends on having seen every event."""
 
 from datetime import timedelta
 

@@ -31,7 +31,7 @@ TROUBLE = (
 
 
 def steps(*kinds: str) -> st.SearchStrategy[list[Step]]:
-    """What happens, and with whom; some thirty steps."""
+    """What happens, and to which container; some thirty steps."""
     step = st.tuples(st.sampled_from(kinds), st.integers(0, 5))
     scenes = st.lists(st.lists(step, max_size=12), max_size=12)
     return scenes.map(lambda each: [step for scene in each for step in scene])
@@ -248,7 +248,7 @@ def test_observe_mode_leaves_the_host_as_it_is_without_an_agent(script: list[Ste
         one.carry_out([step for step in script if one is watched or step[0] not in PRODUCERS])
     watched.rest()
     alone._resume(0)
-    alone._up(0)  # nothing was ever delivered to its agent
+    alone._up(0)  # nothing was delivered to its agent
     assert watched.host.harmed == set()
     assert _as_seen(watched.host) == _as_seen(alone.host)
 

@@ -35,7 +35,7 @@ def test_a_new_list_holds_for_containers_being_looked_up() -> None:
     rig.drain()
     container_id = rig.create("new", "one")
     rig.step("stream")
-    rig.step("job")  # looked up, not yet judged
+    rig.step("job")  # looked up, not yet evaluated
     rig.adopt(listed("new", sequence=2))
     rig.step("job")
     rig.post.results.rotate(1)

@@ -1,4 +1,4 @@
-"""One finding an occurrence: loops are numbered, distinct images kept apart, nothing told twice."""
+"""One finding an occurrence: loops are numbered, images separate, nothing reported twice."""
 
 import pytest
 from hypothesis import given

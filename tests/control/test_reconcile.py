@@ -1,4 +1,4 @@
-"""The lockdown's layers are kept: mended, told, given in to, and left alone after a restore."""
+"""The lockdown's layers are restored, reported, and left alone in conflicts or after a restore."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def stands(firewall: FakeFirewall) -> bool:
     return firewall.observed is not None
 
 
-# Mended and told.
+# Restored and reported.
 
 
 def test_observe_mode_reports_once_and_touches_nothing() -> None:

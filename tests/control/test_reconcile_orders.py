@@ -69,12 +69,12 @@ class Traced(FakeLayer):
         self._workshop = workshop
 
     def drift(self) -> Drift:
-        """As ever."""
+        """As usual."""
         self._workshop.touched.add(self.name)
         return super().drift()
 
     def restore(self) -> Drift:
-        """As ever."""
+        """As usual."""
         self._workshop.touched.add(self.name)
         return super().restore()
 

@@ -1,4 +1,4 @@
-"""What ended or vanished before it could be judged is told all the same, and once."""
+"""What ended or vanished before it could be evaluated is reported all the same, and once."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What design.md says of verdicts, said again as plainly and slowly as can be: the tests' oracle.
+"""The rules of verdicts, written as plainly and slowly as possible: the tests' oracle.
 
 It works on whole levels and takes nothing from `core.decision.decision` or its helpers.
 """

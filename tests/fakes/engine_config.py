@@ -68,6 +68,6 @@ class FakeEngine:
             self.live = bool(found["live-restore"])
 
     def restart(self) -> None:
-        """Start anew: what is absent is the default."""
+        """Start again: what is absent is the default."""
         self.mirrors, self.live = (), False
         self.read()

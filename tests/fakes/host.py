@@ -82,7 +82,7 @@ class FakeHost:
 
     @property
     def ran(self) -> set[str]:
-        """Names of all containers, removed ones too, whose user code ever ran."""
+        """Names of all containers, removed ones too, whose user code ran."""
         return set(self._ever_ran)
 
     @property

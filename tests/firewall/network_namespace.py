@@ -1,6 +1,6 @@
 """A network namespace with a loopback full of addresses, an engine's cgroup, and helpers in it.
 
-The machine's own network namespace is never touched: each helper is told the inode of this one's
+The machine's own network namespace is never touched: each helper gets the inode of this one's
 and refuses to act in any other.
 """
 

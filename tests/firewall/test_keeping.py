@@ -1,4 +1,4 @@
-"""That the tables stay as they were installed, and go when they are told to."""
+"""That the tables stay as they were installed, and go when they are removed."""
 
 import pytest
 

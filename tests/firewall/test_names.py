@@ -13,7 +13,7 @@ from tests.fakes.clock import FakeClock
 
 
 class Resolver:
-    """Answers what it is told to."""
+    """Gives scripted answers."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[str]] = {}

@@ -56,7 +56,7 @@ class FakeContainer:
 
     @property
     def ran(self) -> bool:
-        """Whether the user's program ever ran."""
+        """Whether the user's program ran."""
         return self.marker.exists()
 
     @property

@@ -22,7 +22,7 @@ SCOPES = ("acme", "acme.shop")
 
 
 class Administrators:
-    """Ann and Bob, both of whom have to sign; `typed` are the commands so far, as one types them.
+    """Ann and Bob, who both have to sign; `typed` are the commands so far, as one types them.
 
     Their folder and their keys lie in the host's work directory, for the lab's convenience.
     """

@@ -29,7 +29,7 @@ def docker_archive(image: BuiltImage, path: Path, *, platform: str = "linux/amd6
 def oci_archive(image: BuiltImage, path: Path, *, name: str | None = None) -> Path:
     """Write an OCI layout of the whole image.
 
-    ``name`` is what the containerd store is told that the image is called, the image's own
+    ``name`` is the image's name for the containerd store, the image's own
     reference if None. It is believed as it is, also ``repository@digest`` of something else.
     """
     blobs = dict(_blobs(image))

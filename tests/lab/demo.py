@@ -1,6 +1,6 @@
 """Shows dockwarden at work on a host of its own and leaves nothing behind: scripts/demo runs it.
 
-Knows how the host comes and goes, whatever happens meanwhile; the story is told elsewhere.
+Knows how the host comes and goes, whatever happens meanwhile; the story is in another module.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class Story:
         self._explain("web")
         self._show("status", sudo=True)
 
-    # What came of it.
+    # The outcome.
 
     def summary(self) -> list[str]:
         """Two lines; how it was left is the third, and not the story's to tell."""

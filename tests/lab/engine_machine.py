@@ -61,7 +61,7 @@ class EngineMachine(Machine):
         self._runs: list[Dockerd] = []
 
     def build(self) -> None:
-        """Make the machine, write daemon.json and, unless told otherwise, start the engine."""
+        """Make the machine, write daemon.json and, unless asked not to, start the engine."""
         super().build()
         for name in ("data", "docker-config/cli-plugins", "probes"):
             (self.work / name).mkdir(parents=True)
@@ -95,7 +95,7 @@ class EngineMachine(Machine):
         return self.work / "dockerd.log"
 
     def start_engine(self, *, wait: bool = True) -> None:
-        """Start dockerd in ``/dwlab-<id>/engine`` and, unless told otherwise, wait for it."""
+        """Start dockerd in ``/dwlab-<id>/engine`` and, unless asked not to, wait for it."""
         if self.running:
             raise LabError(f"{self.name}: the engine is running already")
         command = [

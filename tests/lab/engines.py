@@ -21,7 +21,7 @@ from tests.lab.paths import cache_directory, cache_lock
 from tests.lab.unpacking import assemble, say
 
 LAYOUT = 2
-"""Counts changes to how engines are unpacked; an engine of another layout is fetched anew."""
+"""Counts changes to how engines are unpacked; an engine of another layout is fetched again."""
 
 
 def load(name: str) -> Engine:

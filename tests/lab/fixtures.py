@@ -180,7 +180,7 @@ def good(shared_host: LabHost, registry: Registry) -> BuiltImage:
 
 @pytest.fixture(scope="session")
 def bad(shared_host: LabHost, registry: Registry) -> BuiltImage:
-    """An image on the shared host that nobody ever approves."""
+    """An image on the shared host that nobody approves."""
     return pulled(shared_host, registry, images.build("lab/bad"))
 
 
@@ -224,5 +224,5 @@ def make_trials(
 
 @pytest.fixture
 def trials(make_trials: Callable[..., Trials]) -> Trials:
-    """Starts containers beside the host's default agent and checks what came of them."""
+    """Starts containers beside the host's default agent and checks the outcomes."""
     return make_trials()

@@ -24,7 +24,7 @@ _VERDICTS = re.compile(r"(?<=  )(?:(approved)|unlisted|revoked|denied)(?=  |$)")
 
 
 class Gone(Exception):
-    """Whoever read the output went away."""
+    """The reader of the output went away."""
 
 
 class Stage:

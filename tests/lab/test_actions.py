@@ -1,4 +1,4 @@
-"""What is done about a container, what is kept of it, and what whoever was refused is told."""
+"""What is done about a container, what is kept of it, and what a refused user learns."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_evidence_is_captured_before_anything_is_removed(
 def test_whoever_was_refused_is_told_why_and_what_to_do(
     trials: Trials, host: LabHost, pull_image: Maker, good: BuiltImage
 ) -> None:
-    """The nearest approved image of the same repository is named, and whom to ask."""
+    """The nearest approved image of the same repository is named, and who can help."""
     agent = trials.agent
     reference = good.reference().removesuffix(":1") + ":2"
     other = pull_image()

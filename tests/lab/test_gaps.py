@@ -72,7 +72,7 @@ def test_what_an_engine_brings_back_is_judged_before_it_runs(
         agent.until(agent.stands, "the agent to see the engine again")
         finding = agent.finding(goes.name)
         assert finding["decision"]["verdict"] == "unlisted"
-        # Killed while the engine was away: then the kernel did it, and the engine was not told.
+        # Killed while the engine was away: then the kernel did it, and the engine was not informed.
         assert "engine" in finding["outcome"]["error"] or finding["outcome"]["error"] == ""
         assert finding["outcome"]["action"] == "kill"
         agent.until(lambda: not goes.probe.alive(), "its end")

@@ -133,7 +133,7 @@ def test_a_loaded_archive_keeps_its_digests(
 def test_a_containerd_store_believes_a_forged_name_and_a_classic_one_does_not(
     host: LabHost, push_image: Maker, make_image: Maker, tmp_path: Path
 ) -> None:
-    """The reason why nobody may judge by RepoDigests: the image ID alone stays honest."""
+    """The reason why no verdict may rest on RepoDigests: only the image ID cannot be forged."""
     approved, evil = push_image(), make_image()
     archive = archives.forged_archive(evil, approved, tmp_path / "forged.tar")
     loaded = host.docker("load", "-i", str(archive), check=False)

@@ -112,7 +112,7 @@ def give_root(host: LabHost, published: Published) -> None:
 
 
 def synced(agent: LabAgent) -> Mapping[str, Any]:
-    """Sync now; what came of it."""
+    """Sync now; the outcome."""
     done = agent.cli("sync", "--wait", "-o", "json")
     assert done.returncode == 0, done.stderr + agent.words()
     return dict(json.loads(done.stdout))

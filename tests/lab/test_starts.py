@@ -1,4 +1,4 @@
-"""Every way of starting a container: what is not approved never runs, what is approved is let be.
+"""Every way of starting a container: what is not approved never runs, what is approved runs freely.
 
 The agent enforces on a real engine; the probe says whether user code ran.
 """

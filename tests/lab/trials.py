@@ -41,7 +41,7 @@ class Trial:
 
 
 class Trials:
-    """Starts containers on one host and checks what came of them."""
+    """Starts containers on one host and checks the outcomes."""
 
     def __init__(self, host: LabHost, agent: LabAgent, folder: Path) -> None:
         self.host = host
@@ -86,7 +86,7 @@ class Trials:
             "HostConfig": {"Binds": [probe.volume]},
         }
 
-    # What came of them.
+    # The outcomes.
 
     def refused(self, trial: Trial, verdict: str = "unlisted") -> dict[str, Any]:
         """It was ended or refused, is reported once, and the report reports the truth."""
@@ -138,7 +138,7 @@ def state(host: LabHost, name: str) -> str:
 
 
 def frozen(host: LabHost) -> list[str]:
-    """Every cgroup below the host's root that is told to be frozen, except what people paused."""
+    """Every cgroup below the host's root that is to be frozen, except what people paused."""
     _, paused = host.api("GET", '/containers/json?filters={"status":["paused"]}')
     allowed = {container["Id"] for container in paused}
     return [

@@ -25,7 +25,7 @@ _PACKAGES = (
 )
 _ONLY_IN = {"trixie": ("docker-cli",)}
 _LAYOUT = 1
-"""Counts changes to what a root holds; one of another layout is made anew."""
+"""Counts changes to what a root contains; one of another layout is made again."""
 
 
 def root(suite: str) -> Path:

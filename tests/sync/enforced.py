@@ -1,4 +1,4 @@
-"""Looks at what a host lives by, as whoever judges containers there would; changes nothing."""
+"""Reads the list of a host as the host's own evaluation does; changes nothing."""
 
 import json
 import sqlite3

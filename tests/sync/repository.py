@@ -34,7 +34,7 @@ class SignedRepository:
 
     `scopes` may hold more than one host's chain. `keys[role]` are the role's signers (one more
     than its threshold, at least two), `roles[role]` its metadata as it was signed last, to be
-    changed and released again by whoever attacks; `contents[scope]` what a scope says. `now` is
+    changed and released again by an attacker; `contents[scope]` what a scope says. `now` is
     the administrators' clock.
     """
 
@@ -105,14 +105,14 @@ class SignedRepository:
         self.release("timestamp")
 
     def overtake(self, other: "SignedRepository") -> None:
-        """Sign everything but the root anew, with versions beyond those of another hand."""
+        """Sign everything but the root again, with versions above those of another signer."""
         for role in self.roles.keys() - {"root"}:
             signed = self.roles[role].signed
             signed.version = max(signed.version, other.roles[role].signed.version)
         self.renew()
 
     def renew(self) -> None:
-        """Sign everything but the root anew, with new ends."""
+        """Sign everything but the root again, with new ends."""
         for role in ("targets", EMERGENCY, *self.scopes, "snapshot", "timestamp"):
             self.release(role)
 

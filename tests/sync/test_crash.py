@@ -27,7 +27,7 @@ FILE_EVENTS = ("open", "os.", "shutil.", "sqlite3.connect")
 
 @dataclass
 class Town:
-    """A repository that keeps changing, a host, and every state that was ever published."""
+    """A repository that keeps changing, a host, and every state that was published."""
 
     directory: Path
     repository: SignedRepository = field(init=False)

@@ -58,7 +58,7 @@ def _nothing_lost_nothing_twice(collector: CollectorProcess, kept: Path) -> None
     assert {row[2] for row in rows} == {1}
     assert wanted - set(there) == set()
     assert len(wanted) > 300
-    # Killed between the commit and the note, a record is durable though nobody was told.
+    # Killed between the commit and the note, a record is durable though nobody was informed.
     assert len(there) - len(wanted) <= AGENT_RUNS + COLLECTOR_RUNS + 1
     assert collector.rows("SELECT * FROM gaps") == []
     told = collector.rows("SELECT sum(occurrences) FROM rollups")

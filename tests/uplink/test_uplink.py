@@ -30,7 +30,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorPro
 
 
 class Rig:
-    """A spool and its uplink; `told` are the changes it told of."""
+    """A spool and its uplink; `told` has the changes that it reported."""
 
     def __init__(self, folder: Path, url: str, secret: str = "") -> None:
         self.clock, self.token = SystemClock(), folder / "token.json"

@@ -76,18 +76,18 @@ def settle(
 
 
 def announce(connection: Connection, host_id: str, drops: Drops) -> None:
-    """Mark the gaps that the host has told of itself."""
+    """Mark the gaps that the host has reported itself."""
     if not drops.ranges:
         return
     first, last = min(r[0] for r in drops.ranges), max(r[1] for r in drops.ranges)
-    told = [
+    announced = [
         gap_id
         for gap_id, gap in _open(connection, host_id, drops.epoch, first, last)
         if covered(gap, drops.ranges)
     ]
-    if told:
+    if announced:
         connection.execute(
-            update(gaps).where(gaps.c.gap_id.in_(told)).values(detail=ANNOUNCED + drops.reason)
+            update(gaps).where(gaps.c.gap_id.in_(announced)).values(detail=ANNOUNCED + drops.reason)
         )
         _count(connection, host_id)
 

@@ -14,7 +14,7 @@ from registrar.cli.registrar_options import (
 )
 from registrar.cli.registrar_output import note
 from registrar.images.break_glass_tokens import check_taken, envelope, one_word, token_for
-from registrar.images.durations import told
+from registrar.images.durations import readable
 from registrar.images.published import published_draft
 from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
@@ -84,7 +84,7 @@ def issue(
     )
     signer = key_folder(keys_directory).signer(known, secret(passphrase_file))
     signed = envelope(token, signer)
-    note(f"{host} stops nothing until {told(token.expires_at)}; it ends by itself.")
+    note(f"{host} stops nothing until {readable(token.expires_at)}; it ends by itself.")
     if to:
         write_file(to, signed + b"\n", mode=0o600)
         note(f"On the host: dockwarden break-glass apply {to.name}")

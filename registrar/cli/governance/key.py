@@ -50,7 +50,7 @@ def new(
     """Make a key pair for NAME on this machine and enroll its public half."""
     where = opened()
     _check_free(where, name)
-    members = where.members().joined(name, roles)  # an unknown role is told before a key is made
+    members = where.members().joined(name, roles)  # an unknown role is refused before a key is made
     ask = secret(passphrase_file, confirm=True)
     folder = key_folder(keys_directory)
     made = folder.create(name, ask(f"Passphrase for the new key {name}"), kind)

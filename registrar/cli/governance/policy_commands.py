@@ -141,7 +141,7 @@ def show(path: Path, scope: str, output: str) -> None:
 
 
 def _warn(workspace: Workspace, after: Draft) -> None:
-    """Tell of every approval that stands now and would no longer run."""
+    """Report every present approval that would no longer run."""
     names = [draft.scope for draft in all_drafts(workspace, after.scope)]
     before = {name: chain_of(name, workspace.draft) for name in names}
     fresh = {name: _with(chain, after) for name, chain in before.items()}

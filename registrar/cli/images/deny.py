@@ -20,7 +20,7 @@ from registrar.cli.images.image_options import (
 from registrar.cli.registrar_output import emit_json, emit_table, note, output_option, say
 from registrar.images.content import content_of
 from registrar.images.denying import LONGEST_EMERGENCY, Word, denied, undenied
-from registrar.images.durations import InvalidTime, span, told
+from registrar.images.durations import InvalidTime, readable, span
 from registrar.images.lookup import NotFound, digest_of, label, meeting
 from registrar.images.published import published_draft
 from registrar.registrar_clock import now as read_clock
@@ -176,7 +176,7 @@ def _digest(text: str) -> Digest:
 def _ends(entry: Deny, now: datetime) -> str:
     if entry.expires_at is None:
         return ""
-    return told(entry.expires_at) if entry.holds(now) else "has ended"
+    return readable(entry.expires_at) if entry.holds(now) else "has ended"
 
 
 def _document(scope: str, entry: Deny) -> dict[str, object]:

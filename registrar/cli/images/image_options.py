@@ -52,7 +52,7 @@ def all_drafts(workspace: Workspace, scope: str = "") -> list[Draft]:
     """The drafts of every scope, or of one and those below it."""
     names = workspace.scopes()
     if scope and scope != EMERGENCY:
-        workspace.scope_rule(scope)  # an unknown one is told of
+        workspace.scope_rule(scope)  # raises for an unknown one
         names = [name for name in names if name == scope or name.startswith(f"{scope}.")]
     return [workspace.draft(name) for name in names]
 

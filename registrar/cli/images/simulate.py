@@ -10,7 +10,7 @@ from core.allowlist.allowlist import Allowlist
 from core.list_format.payload import EMERGENCY
 from registrar.cli.images.image_options import registries_of, registry_options
 from registrar.cli.registrar_output import FOUND, emit_json, output_option, say
-from registrar.images.durations import instant, told
+from registrar.images.durations import instant, readable
 from registrar.images.lookup import NotFound, digest_of
 from registrar.images.published import demanded_draft, published_draft, signers_of
 from registrar.images.resolve import resolve
@@ -73,7 +73,7 @@ def simulate(
         emit_json([_document(result, signers[result.decision.scope]) for result in results])
     else:
         source = f"what {published} publishes" if published else "the drafts"
-        say(f"{image} on a host of {scope} at {told(at)}, by {source}")
+        say(f"{image} on a host of {scope} at {readable(at)}, by {source}")
         for same in _alike(results):
             _tell(same, signers[same[0].decision.scope])
     if not all(result.decision.verdict in GOOD for result in results):
@@ -136,7 +136,7 @@ def _tell(same: Sequence[SimulationResult], signers: Sequence[str]) -> None:
         ("reason", decision.reason),
         ("approved", f"by {', '.join(first.approvers)}" if first.approvers else ""),
         ("signed", f"by {', '.join(signers)}" if signers else ""),
-        ("until", told(decision.until) if decision.until else ""),
+        ("until", readable(decision.until) if decision.until else ""),
     )
     for name, value in facts:
         if value:

@@ -18,7 +18,7 @@ from registrar.cli.images.image_options import (
 )
 from registrar.cli.registrar_output import emit_json, emit_table, left, note, output_option, say
 from registrar.images.content import content_of
-from registrar.images.durations import end, told
+from registrar.images.durations import end, readable
 from registrar.images.lookup import NotFound, label
 from registrar.registrar_clock import now as read_clock
 from registrar.workspace import Workspace
@@ -73,7 +73,7 @@ def grant(
         owner=owner,
         expires_at=end(until, "--until", now).isoformat(),
     )
-    say(f"{scope} lifts a {lifts} for {content.name} until {told(granted.expires_at)}.")
+    say(f"{scope} lifts a {lifts} for {content.name} until {readable(granted.expires_at)}.")
     if not yes:
         click.confirm("Grant it?", abort=True)
     same = [w for w in draft.waivers if (w.lifts, w.digests) == (lifts, granted.digests)]
@@ -114,7 +114,7 @@ def withdraw(
             f"{scope} has no such waiver for {content.name}", hint=f"`waiver list --scope {scope}`"
         )
     for one in gone:
-        say(f"{scope} lifts a {one.lifts} until {told(one.expires_at)}: {one.reason}")
+        say(f"{scope} lifts a {one.lifts} until {readable(one.expires_at)}: {one.reason}")
     if not yes:
         click.confirm("Withdraw it?", abort=True)
     kept = tuple(w for w in draft.waivers if w not in gone)

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider in a few lines: it vouches for whom it is told to, or lies."""
+"""An OpenID Connect provider in a few lines: it confirms configured users, or lies."""
 
 import base64
 import hashlib

@@ -66,7 +66,7 @@ class Probe:
 
     @property
     def ran(self) -> bool:
-        """Whether user code ever ran."""
+        """Whether user code ran."""
         return self.read() is not None
 
     def wait(self) -> Reading:
