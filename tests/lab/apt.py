@@ -69,16 +69,20 @@ class PrivateApt:
             raise PackageMissing(f"Debian {suite} has no package {package}") from error
         return answer.split()[1]  # URI FILE SIZE HASH
 
-    def unpack(self, package: str, suite: str, into: Path) -> str:
-        """Download one package, unpack it over ``into`` and return its file name."""
-        name = self.file_name(package, suite)
+    def download(self, package: str, suite: str) -> Path:
+        """Download one package unless it is here already and return its deb."""
         archives = self._root / "archives"
-        deb = archives / name
+        deb = archives / self.file_name(package, suite)
         if not deb.exists():
             self._apt("apt-get", "download", "-qq", f"{package}/{suite}", cwd=archives)
+        return deb
+
+    def unpack(self, package: str, suite: str, into: Path) -> str:
+        """Download one package, unpack it over ``into`` and return its file name."""
+        deb = self.download(package, suite)
         into.mkdir(parents=True, exist_ok=True)
         subprocess.run(["dpkg-deb", "-x", str(deb), str(into)], check=True, timeout=120)
-        return name
+        return deb.name
 
     def _write_configuration(self) -> None:
         for name in ("state", "lists/partial", "cache", "archives/partial", "empty"):

@@ -22,6 +22,14 @@ def docker_registry() -> Path:
     return _unpacked("docker-registry", "usr/bin/docker-registry")
 
 
+def debs(suite: str, *packages: str) -> list[Path]:
+    """Return these packages of a Debian release as files, for machines without a network."""
+    with cache_lock():
+        apt = PrivateApt(cache_directory() / "apt")
+        apt.update()
+        return [apt.download(package, suite) for package in packages]
+
+
 def _unpacked(package: str, *programs: str) -> Path:
     root = cache_directory() / "tools" / package
     if not root.exists():

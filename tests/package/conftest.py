@@ -33,8 +33,8 @@ def debs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the debs of all three programs (`DOCKWARDEN_DIST`, if they are built)."""
-    if built := os.environ.get("DOCKWARDEN_DIST"):
+    """The folder with the debs of all three programs (`DOCKWARDEN_LAB_DEBS`, if they are built)."""
+    if built := os.environ.get("DOCKWARDEN_LAB_DEBS"):
         return Path(built)
     return build(tmp_path_factory.mktemp("programs"), "--format", "deb")
 
