@@ -38,6 +38,7 @@ from agent.enforcement.container_findings import ContainerFindings
 from agent.enforcement.enforce import Enforcer
 from agent.enforcement.rescan import Rescanner
 from agent.errors import EngineUnavailable
+from agent.files import state_format
 from agent.lockdown.egress_denials import EgressDenials
 from agent.log import Level, get_logger, use
 from agent.ports import STREAM, CgroupCreated, EngineInfo, GateState, HoldEnded
@@ -81,6 +82,7 @@ class Daemon:
         self.systemd = SystemdNotify()
         self._state = Path(config.agent.state_dir)
         make_directory(self._state)
+        state_format.claim(self._state, __version__)
         self._bookmark = BookmarkFile(self._state / "events.bookmark")
         since_ns = self._bookmark.read()
         self._unkept = 0  # findings on their way to the disk

@@ -62,7 +62,16 @@ def read(file: Path = PACKAGING / "packages.toml") -> tuple[Common, tuple[Packag
 
 def version() -> str:
     """The one version of all three programs: `core.__version__`, read without importing it."""
-    found = re.search(r'^__version__ = "([^"]+)"$', (TOP / "core/__init__.py").read_text(), re.M)
+    return _stated("core/__init__.py", r'^__version__ = "([^"]+)"$')
+
+
+def state_format() -> int:
+    """The newest format of the agent's state that this version reads."""
+    return int(_stated("agent/files/state_format.py", r"^FORMAT = (\d+)$"))
+
+
+def _stated(file: str, pattern: str) -> str:
+    found = re.search(pattern, (TOP / file).read_text(), re.MULTILINE)
     if found is None:
-        raise ValueError("core/__init__.py states no __version__")
+        raise ValueError(f"{file} has no line {pattern}")
     return found[1]

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from builder.description import PACKAGING, Common, Package
+from builder.description import PACKAGING, Common, Package, state_format
 
 _RPM_ARCH = {"amd64": "x86_64", "arm64": "aarch64"}
 # What the other format has no use for.
@@ -16,6 +17,7 @@ _OTHERS = {
     "rpm": ("/usr/share/lintian", "/usr/share/zsh/vendor-completions"),
 }
 _SCRIPTS = ("preinstall", "postinstall", "preremove", "postremove")
+_AFTER_ALL = ("posttrans",)  # rpm alone has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def description(
         "changelog": str(root.parent / "changelog.json"),
         "mtime": _when(build),
         "contents": contents(root, kind),
-        "scripts": scripts(package.name),
+        "scripts": scripts_of(root, package, build, kind),
         "depends": list(package.depends[kind]),
         "deb": {"compression": "xz"},
         "rpm": {
@@ -82,6 +84,7 @@ def description(
             "group": "System Environment/Daemons",
             "summary": summary,
             "buildhost": "localhost",  # nothing of the machine that built it
+            "scripts": scripts_of(root, package, build, kind, _AFTER_ALL),
         },
     }
 
@@ -128,7 +131,31 @@ def _when(build: Build) -> str:
     return datetime.fromtimestamp(build.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def scripts(name: str) -> dict[str, str]:
-    """The maintainer scripts that the package has."""
-    found = {each: PACKAGING / "scripts" / name / each for each in _SCRIPTS}
-    return {each: str(path) for each, path in found.items() if path.exists()}
+def scripts_of(
+    root: Path, package: Package, build: Build, kind: str, names: Sequence[str] = _SCRIPTS
+) -> dict[str, str]:
+    """The maintainer scripts that the package has, completed, by their names."""
+    found = {}
+    for name in names:
+        text = _script(package.name, name, kind)
+        if text:
+            words = {"VERSION": build.version, "STATE_FORMAT": str(state_format())}
+            for word, value in words.items():
+                text = text.replace(f"@{word}@", value)
+            place = root.parent / f"{kind}-{name}"
+            place.write_text(text)
+            found[name] = str(place)
+    return found
+
+
+def _script(package: str, name: str, kind: str) -> str:
+    """One script's text, empty if the package has none. What ends an upgrade is dpkg's postinstall;
+    rpm removes the old version's files after that, so there it is posttrans."""
+    folder = PACKAGING / "scripts" / package
+    upgrade = folder / "upgrade"
+    ending = upgrade.read_text() if upgrade.exists() else ""
+    if name in _AFTER_ALL:
+        return f"#!/bin/sh\nset -e\n{ending}" if ending else ""
+    file = folder / name
+    text = file.read_text() if file.exists() else ""
+    return text.replace("@UPGRADE@\n", ending if kind == "deb" else "")

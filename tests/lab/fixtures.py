@@ -71,9 +71,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.lab)
         if item.get_closest_marker("lab") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="the lab needs root: sudo scripts/test"))
-        slow = item.get_closest_marker("slow") or item.get_closest_marker("package")
-        if slow and not config.getoption("--slow"):
-            item.add_marker(pytest.mark.skip(reason=f"{slow.name}: run with --slow"))
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
 @pytest.hookimpl(wrapper=True)

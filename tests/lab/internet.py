@@ -17,7 +17,7 @@ from typing import Self
 
 from tests.lab import tools
 from tests.lab.errors import LabError
-from tests.lab.host import LabHost
+from tests.lab.machine import Machine
 from tests.lab.namespaces import NETWORKS
 from tests.patience import PATIENCE
 
@@ -68,7 +68,7 @@ class Internet:
     """A context manager; `host` then reaches `addresses` (IPv4 or IPv6), which serve what
     `storage` (a registry's directory) holds on port 80 and 5001, slowly on 8080."""
 
-    def __init__(self, host: LabHost, storage: Path, addresses: Sequence[str]) -> None:
+    def __init__(self, host: Machine, storage: Path, addresses: Sequence[str]) -> None:
         self._host, self._storage, self._addresses = host, storage, addresses
         self._stack = ExitStack()
         self._pid = 0

@@ -10,25 +10,65 @@ from builder.description import version
 from tests.lab import images
 from tests.lab.built import BuiltImage
 from tests.package import roots
-from tests.package.built import build
+from tests.package.built import build, variant
 from tests.package.guarded import GuardedMachine
 
-NEXT = "99.0.0"
 SUITES = [
     roots.SUITES[0],
     *(pytest.param(each, marks=pytest.mark.slow) for each in roots.SUITES[1:]),
 ]
 
 
+AGENT = "usr/lib/dockwarden/agent"
+
+# Later versions: one that works, one of another state format, and three that do not work here.
+LATER: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
+    "next": ("99.0.0", {}),
+    "new state": (
+        "99.1.0",
+        {
+            f"{AGENT}/files/state_format.py": ("FORMAT = 1", "FORMAT = 2"),
+            "DEBIAN/preinst": ("reads=1 ", "reads=2 "),
+        },
+    ),
+    "crashes": (
+        "98.1.0",
+        {
+            f"{AGENT}/app/daemon.py": (
+                "import argparse",
+                "raise SystemExit('broken')",
+            )
+        },
+    ),
+    "hangs": (
+        "98.2.0",
+        {
+            f"{AGENT}/app/daemon.py": ("self._tell_ready()", "pass"),
+            "usr/lib/systemd/system/dockwarden.service": (
+                "TimeoutStartSec=60",
+                "TimeoutStartSec=5",
+            ),
+        },
+    ),
+    "refuses": (
+        "98.3.0",
+        {
+            f"{AGENT}/cli/config.py": (
+                "import click",
+                "raise SystemExit('not yours')",
+            )
+        },
+    ),
+}
+
+
 @pytest.fixture(scope="session")
 def debs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The agent's deb as it is, and the same called a later version, for upgrades."""
+    """The agent's deb as it is now, and later versions of it by what they are like."""
     folder = tmp_path_factory.mktemp("debs")
-    found = {}
-    for each in (version(), NEXT):
-        dist = build(folder, "dockwarden", "--format", "deb", "--version", each)
-        found[each] = dist / f"dockwarden_{each}-1_amd64.deb"
-    return {"now": found[version()], "next": found[NEXT]}
+    now = build(folder, "dockwarden", "--format", "deb") / f"dockwarden_{version()}-1_amd64.deb"
+    later = {name: variant(now, called, changes) for name, (called, changes) in LATER.items()}
+    return {"now": now, **later}
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +96,7 @@ def machine(
     request: pytest.FixtureRequest, good: BuiltImage, bad: BuiltImage
 ) -> Iterator[GuardedMachine]:
     """One machine for all tests of a module, with both images loaded and no package yet."""
-    if why := roots.missing():
+    if why := roots.missing(request.param):
         pytest.skip(why)
     with GuardedMachine(request.param) as booted:
         booted.load(good, bad)

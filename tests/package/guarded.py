@@ -63,16 +63,40 @@ class GuardedMachine(BootedMachine):
         self.docker("run", "-d", *options, image.reference(), *command, check=False)
         return probe
 
+    def remove_containers(self) -> None:
+        """All of them, running or not."""
+        if found := self.docker("ps", "-aq").stdout.split():
+            self.docker("rm", "-f", *found)
+
     def refresh(self, probe: Probe) -> Probe:
         """The same probe after a reboot, when paths lead through another process."""
         return Probe(self.path(f"/srv/probes/{probe.file.name}"))
 
+    # What the machine is like.
+
+    def rules(self) -> str:
+        """The kernel's firewall without counters."""
+        return self.inside("nft", "--stateless", "list", "ruleset").stdout
+
+    def etc_differs(self, before: Path) -> str:
+        """What `git diff` says of /etc now; empty when every byte is as it was in this copy."""
+        done = subprocess.run(
+            ["git", "diff", "--no-index", "--stat", before, self.path("/etc")],
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode not in (0, 1):
+            raise LabError(f"git compares nothing: {done.stderr}")
+        return done.stdout
+
     # The package.
 
     def install(self, deb: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`apt-get install ./x.deb`."""
+        """`apt-get install ./x.deb`, whether that is newer or older than what is installed."""
         shutil.copy(deb, self.path("/srv"))
-        return self.inside("apt-get", "install", "-y", f"/srv/{deb.name}", check=check)
+        command = ("apt-get", "install", "-y", "--allow-downgrades", f"/srv/{deb.name}")
+        return self.inside(*command, check=check)
 
     def enforce(self, tables: str = "") -> None:
         """Write a configuration in enforce mode and start the service with it."""
@@ -99,6 +123,10 @@ class GuardedMachine(BootedMachine):
         aside.write_bytes(dump(levels, self._sequence, "images@acme.test"))
         aside.chmod(0o644)
         aside.rename(path)
+
+    def pid(self) -> str:
+        """The agent's main process."""
+        return self.inside("systemctl", "show", "-P", "MainPID", "dockwarden").stdout.strip()
 
     def active(self) -> bool:
         """Whether systemd calls the service active."""

@@ -16,7 +16,6 @@ from tests.lab.errors import LabError
 from tests.lab.paths import cache_directory, cache_lock
 
 SUITES = ("bookworm", "trixie")
-PROGRAMS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container"}
 
 # The engine and whatever the packages depend on: the machines have no way to a mirror.
 _PACKAGES = (
@@ -33,15 +32,14 @@ def root(suite: str) -> Path:
     return cache_directory() / "roots" / f"{suite}-{_LAYOUT}"
 
 
-def missing() -> str:
-    """Why booted machines cannot be had here at once; empty if they can."""
+def missing(suite: str = SUITES[0]) -> str:
+    """Why a machine of that release cannot be booted here at once; empty if it can."""
     if os.geteuid() != 0:
-        return "booted machines need root"
-    absent = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    if absent:
-        return f"{' and '.join(absent)} not installed: scripts/test --package installs them"
-    if not all(root(suite).is_dir() for suite in SUITES):
-        return "no roots are cached: scripts/test --package makes them"
+        return "booted machines need root: sudo scripts/test --package"
+    if not root(suite).is_dir():
+        return f"no root of Debian {suite} is cached: scripts/test --package makes it"
+    if shutil.which("systemd-nspawn") is None:
+        return "systemd-container is not installed: scripts/test --package installs it"
     return ""
 
 

@@ -29,28 +29,12 @@ def before(machine: GuardedMachine) -> Path:
     return copy
 
 
-def etc_differs(machine: GuardedMachine, before: Path) -> str:
-    """What `git diff` says of /etc now; empty when every byte is as it was."""
-    done = subprocess.run(
-        ["git", "diff", "--no-index", "--stat", before, machine.path("/etc")],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
-
-
-def rules(machine: GuardedMachine) -> str:
-    """The kernel's firewall without counters."""
-    return machine.inside("nft", "--stateless", "list", "ruleset").stdout
-
-
 def test_installation_changes_nothing_and_starts_nothing(
     machine: GuardedMachine, before: Path, debs: dict[str, Path], bad: BuiltImage
 ) -> None:
     """Observing does not either: what is not approved runs, and the engine keeps its settings."""
     assert before.is_dir()
-    walls, info = rules(machine), machine.docker("info", "-f", "{{json .RegistryConfig}}").stdout
+    walls, info = machine.rules(), machine.docker("info", "-f", "{{json .RegistryConfig}}").stdout
     driver = machine.docker("info", "-f", "{{.CgroupDriver}} {{.CgroupVersion}}").stdout.split()
     assert driver == ["systemd", "2"]
     machine.install(debs["now"])
@@ -59,11 +43,11 @@ def test_installation_changes_nothing_and_starts_nothing(
     assert machine.status()["mode"] == "observe"
     machine.until(machine.guards, "a gate that works")
     machine.start(bad).wait()
-    assert rules(machine) == walls
+    assert machine.rules() == walls
     assert machine.docker("info", "-f", "{{json .RegistryConfig}}").stdout == info
-    assert "/dockwarden/" in etc_differs(machine, before)
+    assert "/dockwarden/" in machine.etc_differs(before)
     assert not machine.path("/etc/docker/daemon.json").exists()
-    machine.docker("rm", "-f", *machine.docker("ps", "-aq").stdout.split())
+    machine.remove_containers()
 
 
 def test_the_units_are_confined(machine: GuardedMachine) -> None:
@@ -81,11 +65,15 @@ def test_no_unapproved_image_runs_and_every_approved_one_does(
     """Enforcing, with the gate at `/`."""
     machine.allow(good)
     machine.enforce()
-    for probe in [machine.start(good) for _ in range(starts)]:
-        probe.wait()
-        probe.wait_alive()
+    ran = 0
+    for _ in range(starts):
+        machine.start(good).wait_alive()
+        ran += 1
+        machine.remove_containers()  # a hundred probes at once would leave no core to judge with
+    print(f"{machine.suite}: {ran} of {starts} approved starts ran")
     never_ran(machine, bad, starts)
-    machine.docker("rm", "-f", *machine.docker("ps", "-aq").stdout.split())
+    print(f"{machine.suite}: 0 of {starts} unapproved starts ran")
+    machine.remove_containers()
 
 
 @pytest.mark.parametrize(
@@ -101,16 +89,10 @@ def test_it_guards_again_after(
     machine: GuardedMachine, event: tuple[str, ...], bad: BuiltImage, never_ran: NeverRan
 ) -> None:
     """Whatever was restarted or killed."""
-    pid = machine.inside("systemctl", "show", "-P", "MainPID", "dockwarden").stdout
+    pid = machine.pid()
     machine.inside(*event)
     if "dockwarden" in event:
-        machine.until(
-            lambda: (
-                machine.inside("systemctl", "show", "-P", "MainPID", "dockwarden").stdout
-                not in {pid, "0\n"}
-            ),
-            "another process",
-        )
+        machine.until(lambda: machine.pid() not in {pid, "0"}, "another process")
     machine.until(machine.guards, "a gate that works")
     never_ran(machine, bad, 2)
 
@@ -120,7 +102,7 @@ def test_after_a_reboot_nothing_revoked_runs(
 ) -> None:
     """What the engine restarts at boot meets the gate: the agent is ready before the engine."""
     machine.allow(good, bad)
-    always = [machine.start(bad, "--restart", "always") for _ in range(3)]
+    always = [machine.start(bad, "--restart", "always") for _ in range(2)]
     approved = machine.start(good, "--restart", "always")
     for probe in (*always, approved):
         probe.wait()
@@ -135,7 +117,7 @@ def test_after_a_reboot_nothing_revoked_runs(
     approved = machine.refresh(approved)
     approved.wait_alive()
     assert [probe.file.name for probe in map(machine.refresh, always) if probe.ran] == []
-    machine.docker("rm", "-f", *machine.docker("ps", "-aq").stdout.split())
+    machine.remove_containers()
 
 
 def test_an_upgrade_under_load_lets_nothing_run(
@@ -165,8 +147,8 @@ def test_removal_gives_the_host_back(machine: GuardedMachine, before: Path) -> N
     """Purged, /etc is byte for byte what it was, and nothing of the package is left."""
     machine.inside("apt-get", "remove", "-y", "dockwarden")
     assert machine.path("/etc/dockwarden/agent.toml").exists()
-    assert "dockwarden" not in rules(machine)
+    assert "dockwarden" not in machine.rules()
     machine.inside("apt-get", "purge", "-y", "dockwarden")
-    assert etc_differs(machine, before) == ""
+    assert machine.etc_differs(before) == ""
     for folder in ("/usr/lib", "/var/lib", "/var/cache", "/var/log", "/run"):
         assert not (machine.path(folder) / "dockwarden").exists(), folder
