@@ -1,4 +1,6 @@
-"""The vocabulary: words that only insiders understood stay out of code, docs and file names.
+"""The vocabulary and the size of the rooms: limits that keep the code readable for strangers.
+
+Words that only insiders understood stay out of code, docs and file names.
 
 Each pattern is an identifier, a file name or a phrase that was replaced by the field's own word;
 CHANGELOG.md lists old → new and is the only place where the old ones may stand.
@@ -7,13 +9,13 @@ CHANGELOG.md lists old → new and is the only place where the old ones may stan
 import re
 import subprocess
 import tokenize
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests import house
+
 ROOT = Path(__file__).parent.parent
-PROGRAMS = ("agent/", "collector/", "core/", "registrar/")
 
 # Identifiers, with what they are called now. Left out, since they also have a plain meaning:
 # `words` (of a line), `answer`, `floor` (of a time), `wanted` (in a search), `Trail` (a field of
@@ -117,8 +119,8 @@ PHRASES = (
 )
 TEXT = (".md", ".py", ".html", ".toml", ".json", ".yml")
 
-# Each program has an entry point of this name; agent/cli/main.py is what it calls.
-SAME_NAME = {"__init__.py", "__main__.py", "entry_point.py"}
+# Larger than the limit until they are divided; they may not grow.
+LARGER = {"agent/app/daemon.py": 430, "agent/helpers/firewall/firewall_process.py": 302}
 
 
 def files(*endings: str) -> list[str]:
@@ -168,6 +170,35 @@ def test_no_retired_phrase_is_left() -> None:
 
 
 def test_module_names_are_unique_enough_to_search_for() -> None:
-    ours = [name for name in files(".py") if name.startswith(PROGRAMS)]
-    counted = Counter(Path(name).name for name in ours)
-    assert {name for name, times in counted.items() if times > 1} <= SAME_NAME
+    assert not house.duplicates({name: house.look(name) for name in house.PROGRAMS})
+
+
+@pytest.mark.parametrize("package", house.PROGRAMS)
+def test_no_room_is_larger_than_a_newcomer_can_survey(package: str) -> None:
+    found = house.look(package)
+    assert not [f"{f}: {n}" for f, n in found.modules.items() if n > house.LARGEST_FOLDER]
+    limit = house.LARGEST_FILE
+    assert not [f"{f}: {n}" for f, n in found.lines.items() if n > LARGER.get(f, limit)]
+    assert not found.undocumented
+
+
+def test_the_figures_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop" / "till").mkdir(parents=True)
+    (tmp_path / "shop" / "__init__.py").write_text("")
+    (tmp_path / "shop" / "till" / "money.py").write_text(
+        '"""Coins."""\n\n\nclass Coin:\n    def value(self): ...\n    def _weight(self): ...\n'
+    )
+    (tmp_path / "shop" / "money.py").write_text("def pay(): ...\n")
+    monkeypatch.setattr(house, "ROOT", tmp_path)
+    found = house.look("shop")
+    assert found.largest_file == ("shop/till/money.py", 6)
+    assert found.modules == {"shop": 1, "shop/till": 1}
+    assert found.undocumented == (
+        "shop/money.py:1 the module",
+        "shop/money.py:1 pay",
+        "shop/till/money.py:4 Coin",
+        "shop/till/money.py:5 value",
+    )
+    assert house.duplicates({"shop": found}) == {
+        "money.py": ["shop/money.py", "shop/till/money.py"]
+    }

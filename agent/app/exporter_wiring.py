@@ -1,12 +1,15 @@
 """Makes the sinks beside the host and the metrics' ways out, from the configuration.
 
-Each module is imported only when its sink is configured: TLS and HTTP cost memory.
+A sink's module is imported when its first batch is sent: TLS and HTTP cost memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from importlib import import_module
 
 from agent.config import Config
+from agent.config.sinks_config import SinkTable
 from agent.errors import SinkFailed
 from agent.log import get_logger
 from agent.ports import Exporter, ExportTransport
@@ -15,8 +18,6 @@ from agent.reporting.metrics_publisher import Publisher
 
 log = get_logger(__name__)
 
-KEEP_FILES = 5  # rotated OCSF files
-
 
 def exporters(
     config: Config, *, now: Callable[[], datetime], crashed: Callable[[BaseException], None]
@@ -24,8 +25,14 @@ def exporters(
     """Every configured sink, its thread running. One that cannot be made (a bad certificate) is
     tried again with each batch, so that it starts to work once that is mended."""
     return [
-        BatchExporter(name, Lazy(make), most_waiting=config.sinks.queue, crashed=crashed)
-        for name, make in _export_transports(config, now)
+        BatchExporter(
+            name,
+            Lazy(partial(_transport, table, now)),
+            most_waiting=config.sinks.queue,
+            crashed=crashed,
+        )
+        for name, table in config.sinks.tables()
+        if table.on
     ]
 
 
@@ -66,53 +73,7 @@ class Lazy:
             self._made.close()
 
 
-def _export_transports(
-    config: Config, now: Callable[[], datetime]
-) -> Iterator[tuple[str, Callable[[], ExportTransport]]]:
-    sinks = config.sinks
-    if sinks.otlp.url:
-        yield "otlp", lambda: _otlp(config)
-    if sinks.syslog.address:
-        yield "syslog", lambda: _syslog(config)
-    if sinks.webhook.url:
-        yield "webhook", lambda: _webhook(config, now)
-    if sinks.ocsf.file:
-        yield "ocsf", lambda: _ocsf(config)
-
-
-def _otlp(config: Config) -> ExportTransport:
-    from agent.adapters.sinks.otlp import Otlp
-    from agent.adapters.sinks.sink_http import Web
-
-    sink = config.sinks.otlp
-    return Otlp(Web(sink.url, ca_file=sink.ca_file, token_file=sink.token_file))
-
-
-def _syslog(config: Config) -> ExportTransport:
-    from agent.adapters.sinks.syslog import SyslogTls
-
-    sink = config.sinks.syslog
-    host, _, port = sink.address.removesuffix("/tcp").rpartition(":")
-    return SyslogTls(
-        host.strip("[]"),
-        int(port),
-        ca_file=sink.ca_file,
-        cert_file=sink.cert_file,
-        key_file=sink.key_file,
-    )
-
-
-def _webhook(config: Config, now: Callable[[], datetime]) -> ExportTransport:
-    from agent.adapters.sinks.sink_http import Web
-    from agent.adapters.sinks.webhook import Webhook
-
-    sink = config.sinks.webhook
-    web = Web(sink.url, ca_file=sink.ca_file, token_file=sink.token_file)
-    return Webhook(web, form=str(sink.format), secret_file=sink.secret_file, now=now)
-
-
-def _ocsf(config: Config) -> ExportTransport:
-    from agent.adapters.sinks.ocsf_file import OcsfFile
-
-    sink = config.sinks.ocsf
-    return OcsfFile(sink.file, max_bytes=sink.max_megabytes * 1_000_000, keep=KEEP_FILES)
+def _transport(table: SinkTable, now: Callable[[], datetime]) -> ExportTransport:
+    module, _, function = table.transport.partition(":")
+    make: Callable[..., ExportTransport] = getattr(import_module(module), function)
+    return make(table, now)

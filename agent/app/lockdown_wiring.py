@@ -10,7 +10,7 @@ from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.image_files import ImageFilesLayer, tool_files
 from agent.adapters.system_clock import SystemClock
 from agent.config import Config
-from agent.config.config_values import LAYERS
+from agent.config.lockdown_config import LAYERS
 from agent.files.backup import Backups
 from agent.merging.merge_engine import EngineWish
 from agent.ports import Layer

@@ -1,7 +1,7 @@
-"""The resolved configuration with its defaults: plain values; knows no file and no pydantic.
+"""Every key of the configuration, declared once: its kind and its default; knows no file.
 
-The daemon imports this module only: what reads and checks the files (22 MiB of it) stays in the
-process that starts the daemon.
+The daemon imports this module only. `agent.config.model` derives from it what checks the files;
+that part (pydantic, 22 MiB) stays in the process that starts the daemon.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,31 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
+from agent.config.kinds import (
+    CollectorUrl,
+    Count,
+    EnforcementPoints,
+    Flag,
+    Hold,
+    Line,
+    ListSource,
+    Loopback,
+    OptionalPath,
+    PartShare,
+    Path,
+    Roots,
+    Scope,
+    Seconds,
+    SecretFile,
+    SecretText,
+    Share,
+    SocketPath,
+    Text,
+    Textfile,
+    key,
+)
+from agent.config.lockdown_config import EgressConfig, LockdownConfig, RegistryConfig
+from agent.config.sinks_config import SinksConfig
 from core.allowlist.allowlist import Exemption
 from core.decision.verdict import (
     DEFAULT_ENFORCE,
@@ -22,7 +47,6 @@ from core.decision.verdict import (
 FILE_SCHEME = "file:"  # one JSON file, unsigned
 FOLDER_SCHEME = "folder:"  # a signed repository that was carried here
 WEB_SCHEMES = ("https://", "http://")  # a signed repository behind a web server
-LAYERS = ("daemon.json", "files", "firewall")
 
 
 class LogLevel(StrEnum):
@@ -77,9 +101,9 @@ class AgentConfig:
     """`[agent]`. An empty `host_name` means the machine's own."""
 
     mode: Mode = Mode.OBSERVE
-    state_dir: str = "/var/lib/dockwarden"
-    host_name: str = ""
-    contact: str = ""
+    state_dir: Path = "/var/lib/dockwarden"
+    host_name: Text = key("", 'a name in quotes, or "" for the machine\'s')
+    contact: Text = key("", "a line in quotes: whom the refused should ask")
     log_level: LogLevel = LogLevel.INFO
 
 
@@ -87,8 +111,8 @@ class AgentConfig:
 class EngineConfig:
     """`[engine]`. `timeout_seconds` bounds each single call."""
 
-    socket: str = "/var/run/docker.sock"
-    timeout_seconds: float = 10.0
+    socket: SocketPath = key("/var/run/docker.sock", "the absolute path of the engine's socket")
+    timeout_seconds: Seconds = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +121,12 @@ class AllowlistConfig:
     repository: an `https://` or `http://` URL, or `folder:` and an absolute path. The other keys
     are for signed ones; `scope` is this host's own."""
 
-    source: str = "file:/etc/dockwarden/allowlist.json"
-    scope: str = ""
-    root_file: str = "/etc/dockwarden/root.json"
-    ca_file: str = ""
-    poll_seconds: float = 60.0
-    refresh_seconds: float = 900.0
+    source: ListSource = "file:/etc/dockwarden/allowlist.json"
+    scope: Scope = key("", 'this host\'s scope, such as "acme.pay.web" (one to four names)')
+    root_file: Path = "/etc/dockwarden/root.json"
+    ca_file: OptionalPath = ""
+    poll_seconds: Seconds = 60.0
+    refresh_seconds: Seconds = 900.0
 
     @property
     def signed(self) -> bool:
@@ -131,15 +155,15 @@ class EnforcementConfig:
     had run; `rescan_seconds` is how often all containers are judged again.
     """
 
-    enforcement_points: frozenset[EnforcementPoint] = frozenset(
+    enforcement_points: EnforcementPoints = frozenset(
         {EnforcementPoint.CREATE, EnforcementPoint.GATE, EnforcementPoint.START}
     )
-    stop_timeout_seconds: float = 10.0
-    keep_refused: bool = False
-    keep_killed: bool = True
+    stop_timeout_seconds: Seconds = 10.0
+    keep_refused: Flag = False
+    keep_killed: Flag = True
     local_images: LocalImages = LocalImages.DENY
     build_steps: BuildSteps = BuildSteps.DENY
-    rescan_seconds: float = 60.0
+    rescan_seconds: Seconds = 60.0
     actions: Mapping[Verdict, Action] = field(default_factory=lambda: dict(DEFAULT_ENFORCE))
     exemptions: tuple[Exemption, ...] = ()
 
@@ -148,8 +172,8 @@ class EnforcementConfig:
 class GateConfig:
     """`[gate]`. `roots` are cgroup subtrees; `hold_seconds` the longest hold without a decision."""
 
-    roots: tuple[str, ...] = ("/",)
-    hold_seconds: float = 10.0
+    roots: Roots = ("/",)
+    hold_seconds: Hold = 10.0
     on_timeout: OnTimeout = OnTimeout.THAW
 
 
@@ -157,18 +181,18 @@ class GateConfig:
 class CircuitBreakerConfig:
     """`[circuit_breaker]`. `share` is from 0 (exclusive) to 1."""
 
-    kills: int = 10
-    seconds: float = 60.0
-    share: float = 0.5
+    kills: Count = 10
+    seconds: Seconds = 60.0
+    share: Share = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ReportsConfig:
     """`[reports]`. The file is rotated at `max_megabytes` (10^6 bytes each)."""
 
-    file: str = "/var/log/dockwarden/violations.jsonl"
+    file: Path = "/var/log/dockwarden/violations.jsonl"
     journal: Journal = Journal.AUTO
-    max_megabytes: int = 100
+    max_megabytes: Count = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,123 +201,23 @@ class CollectorConfig:
     while it is missing, `enrolment_secret` is exchanged for one. The spool takes at most
     `spool_megabytes` (10^6 bytes each), of which `reserved_share` is for violations alone."""
 
-    url: str = ""
-    token_file: str = "/var/lib/dockwarden/collector.json"
-    enrolment_secret: str = ""
-    ca_file: str = ""
-    heartbeat_seconds: float = 300.0
-    spool_megabytes: int = 256
-    reserved_share: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryConfig:
-    """`[registry]`. `mirror` is the private registry's root URL, such as https://images.acme.test;
-    empty: the lockdown layers are not configured and touch nothing."""
-
-    mirror: str = ""
-    ca_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LockdownConfig:
-    """`[lockdown]`. `layers` are those that are kept (when a mirror is set and the mode is
-    enforce; in observe mode drift is only reported). More than `heals` heals of one layer within
-    `heal_seconds` mean that another tool keeps reverting it: the agent reports and backs off."""
-
-    layers: tuple[str, ...] = LAYERS
-    live_restore: bool = False
-    check_seconds: float = 60.0
-    heals: int = 10
-    heal_seconds: float = 60.0
-    backup_dir: str = "/var/lib/dockwarden/backup"
-
-
-@dataclass(frozen=True, slots=True)
-class EgressConfig:
-    """`[egress]`. `allow` are services (`host:port` or `host:port/udp`) that engines may reach
-    besides the private registry and DNS; `known_registries` are refused to everybody."""
-
-    allow: tuple[str, ...] = ()
-    known_registries: tuple[str, ...] = (
-        "registry-1.docker.io",
-        "auth.docker.io",
-        "index.docker.io",
-        "quay.io",
-        "ghcr.io",
-        "gcr.io",
-        "registry.k8s.io",
-        "public.ecr.aws",
-        "mcr.microsoft.com",
-        "registry.gitlab.com",
-    )
-    engine_cgroups: tuple[str, ...] = ()
+    url: CollectorUrl = ""
+    token_file: SecretFile = "/var/lib/dockwarden/collector.json"
+    enrolment_secret: SecretText = key("", "a secret of `dockwarden-collector enrolment new`")
+    ca_file: OptionalPath = ""
+    heartbeat_seconds: Seconds = 300.0
+    spool_megabytes: Count = 256
+    reserved_share: PartShare = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ControlConfig:
     """`[control]`. The explain socket answers `explain` and `check` to `explain_access`."""
 
-    socket: str = "/run/dockwarden/agent.sock"
+    socket: SocketPath = "/run/dockwarden/agent.sock"
     explain_access: ExplainAccess = ExplainAccess.GROUP
-    explain_group: str = "docker"
-    explain_socket: str = "/run/dockwarden/explain.sock"
-
-
-class SinkFormat(StrEnum):
-    """How the webhook writes findings."""
-
-    FINDING = "finding"
-    OCSF = "ocsf"
-
-
-@dataclass(frozen=True, slots=True)
-class OtlpSink:
-    """`[sinks.otlp]`. `url` is the whole address; empty: off."""
-
-    url: str = ""
-    ca_file: str = ""
-    token_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SyslogSink:
-    """`[sinks.syslog]`. `address` is `host:port`, always over TLS; empty: off."""
-
-    address: str = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookSink:
-    """`[sinks.webhook]`. `secret_file` holds what bodies are signed with; empty `url`: off."""
-
-    url: str = ""
-    format: SinkFormat = SinkFormat.FINDING
-    ca_file: str = ""
-    token_file: str = ""
-    secret_file: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OcsfSink:
-    """`[sinks.ocsf]`. Rotated at `max_megabytes` (10^6 bytes each); empty `file`: off."""
-
-    file: str = ""
-    max_megabytes: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SinksConfig:
-    """`[sinks]`. `queue` findings may wait for each remote sink."""
-
-    queue: int = 10_000
-    otlp: OtlpSink = field(default_factory=OtlpSink)
-    syslog: SyslogSink = field(default_factory=SyslogSink)
-    webhook: WebhookSink = field(default_factory=WebhookSink)
-    ocsf: OcsfSink = field(default_factory=OcsfSink)
+    explain_group: Line = key("docker", "the name of a group")
+    explain_socket: SocketPath = "/run/dockwarden/explain.sock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +225,9 @@ class MetricsConfig:
     """`[metrics]`. `textfile` is `auto` (where node-exporter's directory exists), `off`, or a
     path; `listen` a loopback address with its port, empty: off."""
 
-    textfile: str = "auto"
-    listen: str = ""
-    seconds: float = 15.0
+    textfile: Textfile = "auto"
+    listen: Loopback = ""
+    seconds: Seconds = 15.0
 
 
 @dataclass(frozen=True, slots=True)

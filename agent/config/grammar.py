@@ -1,16 +1,18 @@
 """The sorts of text and numbers a key may hold; each refuses in words; knows no key."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import PurePosixPath
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
-from agent.config.config_values import FILE_SCHEME, FOLDER_SCHEME, LAYERS, WEB_SCHEMES
+from agent.config.config_values import FILE_SCHEME, FOLDER_SCHEME, WEB_SCHEMES
+from agent.config.lockdown_config import LAYERS
 from core.base_errors import InvalidDigest
 from core.decision.verdict import EnforcementPoint
 from core.image.digest import Digest
@@ -197,32 +199,37 @@ def _loopback(text: str) -> str:
     return text
 
 
-Seconds = Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)]
-Hold = Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)]
-Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
-PartShare = Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)]
-Count = Annotated[int, Strict(), Field(ge=1, le=1_000_000)]
-Flag = Annotated[bool, Strict()]
 Path = Annotated[str, AfterValidator(_absolute)]
-SocketPath = Annotated[str, AfterValidator(_socket)]
-ListSource = Annotated[str, AfterValidator(_source)]
-Collector = Annotated[str, AfterValidator(_collector)]
-Scope = Annotated[str, AfterValidator(_scope)]
-OptionalPath = Annotated[str, AfterValidator(lambda text: _absolute(text) if text else text)]
 Line = Annotated[str, AfterValidator(_line)]
-Text = Annotated[str, AfterValidator(_text)]
 ContentDigest = Annotated[Digest, BeforeValidator(_digest)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
-EnforcementPoints = Annotated[
-    frozenset[Annotated[EnforcementPoint, BeforeValidator(_enforcement_point)]], Field(min_length=1)
-]
-Roots = Annotated[tuple[Path, ...], Field(min_length=1)]
-Paths = tuple[Path, ...]
-Mirror = Annotated[str, AfterValidator(_mirror)]
-Services = tuple[Annotated[str, AfterValidator(_service)], ...]
-Names = tuple[Annotated[str, AfterValidator(_name)], ...]
-Layers = tuple[Annotated[str, AfterValidator(_layer)], ...]
-OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
-OptionalAddress = Annotated[str, AfterValidator(_optional_address)]
-Textfile = Annotated[str, AfterValidator(_textfile)]
-Loopback = Annotated[str, AfterValidator(_loopback)]
+_POINT = Annotated[EnforcementPoint, BeforeValidator(_enforcement_point)]
+
+# By the name that a kind in `agent.config.kinds` has.
+CHECKS: Final[Mapping[str, Any]] = {
+    "seconds": Annotated[float, Strict(), Field(gt=0, le=86400, allow_inf_nan=False)],
+    "hold": Annotated[float, Strict(), Field(gt=0, le=300, allow_inf_nan=False)],
+    "share": Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)],
+    "part share": Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)],
+    "count": Annotated[int, Strict(), Field(ge=1, le=1_000_000)],
+    "flag": Annotated[bool, Strict()],
+    "path": Path,
+    "optional path": Annotated[str, AfterValidator(lambda text: _absolute(text) if text else text)],
+    "socket path": Annotated[str, AfterValidator(_socket)],
+    "paths": tuple[Path, ...],
+    "roots": Annotated[tuple[Path, ...], Field(min_length=1)],
+    "enforcement points": Annotated[frozenset[_POINT], Field(min_length=1)],
+    "text": Annotated[str, AfterValidator(_text)],
+    "line": Line,
+    "names": tuple[Annotated[str, AfterValidator(_name)], ...],
+    "scope": Annotated[str, AfterValidator(_scope)],
+    "list source": Annotated[str, AfterValidator(_source)],
+    "collector": Annotated[str, AfterValidator(_collector)],
+    "mirror": Annotated[str, AfterValidator(_mirror)],
+    "optional url": Annotated[str, AfterValidator(_optional_url)],
+    "optional address": Annotated[str, AfterValidator(_optional_address)],
+    "loopback": Annotated[str, AfterValidator(_loopback)],
+    "services": tuple[Annotated[str, AfterValidator(_service)], ...],
+    "textfile": Annotated[str, AfterValidator(_textfile)],
+    "layers": tuple[Annotated[str, AfterValidator(_layer)], ...],
+}

@@ -5,40 +5,21 @@ replaces the lower one's. Tables are merged deeply.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, is_dataclass
+from typing import Any, TypeVar, cast
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic import BaseModel
 
 from agent.config.config_check import check_layer
-from agent.config.config_values import (
-    AgentConfig,
-    AllowlistConfig,
-    CircuitBreakerConfig,
-    CollectorConfig,
-    Config,
-    ControlConfig,
-    EgressConfig,
-    EnforcementConfig,
-    EngineConfig,
-    GateConfig,
-    LockdownConfig,
-    MetricsConfig,
-    OcsfSink,
-    OtlpSink,
-    RegistryConfig,
-    ReportsConfig,
-    SinksConfig,
-    SyslogSink,
-    WebhookSink,
-)
+from agent.config.config_values import Config, EnforcementConfig
+from agent.config.kinds import keys
 from agent.config.layers import Inputs, KeyPath, Layer, Source, read_layers
-from agent.config.model import EnforcementTable, ExemptionTable, SinksTable, Tables
+from agent.config.model import ExemptionTable, Layered, merged
 from core.allowlist.allowlist import Exemption
 from core.base_errors import ConfigInvalid
 from core.decision.verdict import Action, Verdict
 
+T = TypeVar("T")
 DEFAULT_ORIGIN = "default"
 _EXEMPTIONS: KeyPath = ("enforcement", "exemptions")
 
@@ -66,7 +47,7 @@ def load(inputs: Inputs) -> Loaded:
         problems += found
         trees.append(tree)
     origins, secret = _origins(layers, trees)
-    config = _config(_merge(trees)) if not problems else Config()
+    config = _values(Config, _merge(trees)) if not problems else Config()
     problems += _duplicates(config, origins)
     problems += _scopeless(config, origins)
     if problems:
@@ -76,21 +57,7 @@ def load(inputs: Inputs) -> Loaded:
     return Loaded(config, origins, secret, files)
 
 
-class _LayerSource(PydanticBaseSettingsSource):
-    """A checked layer as pydantic-settings wants it."""
-
-    def __init__(self, settings: type[BaseSettings], tree: Mapping[str, Any]) -> None:
-        super().__init__(settings)
-        self._tree = tree
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - the base class's signature
-        return self._tree.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return dict(self._tree)
-
-
-def _merge(trees: list[dict[str, Any]]) -> Tables:
+def _merge(trees: list[dict[str, Any]]) -> Layered:
     """pydantic-settings merges tables deeply, the first source winning; lists it replaces, so
     each layer is given the exemptions of those below it."""
     carried: list[Any] = []
@@ -99,57 +66,20 @@ def _merge(trees: list[dict[str, Any]]) -> Tables:
         if "exemptions" in enforcement:
             carried = carried + enforcement["exemptions"]
             enforcement["exemptions"] = carried
-
-    class Settings(Tables):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
-            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class's signature
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(_LayerSource(settings_cls, tree) for tree in reversed(trees))
-
-    return Settings()
+    return merged(trees)
 
 
-def _config(model: Tables) -> Config:
-    return Config(
-        agent=AgentConfig(**dict(model.agent)),
-        engine=EngineConfig(**dict(model.engine)),
-        allowlist=AllowlistConfig(**dict(model.allowlist)),
-        enforcement=_enforcement(model.enforcement),
-        gate=GateConfig(**dict(model.gate)),
-        circuit_breaker=CircuitBreakerConfig(**dict(model.circuit_breaker)),
-        reports=ReportsConfig(**dict(model.reports)),
-        collector=CollectorConfig(**dict(model.collector)),
-        registry=RegistryConfig(**dict(model.registry)),
-        lockdown=LockdownConfig(**dict(model.lockdown)),
-        egress=EgressConfig(**dict(model.egress)),
-        control=ControlConfig(**dict(model.control)),
-        sinks=_sinks(model.sinks),
-        metrics=MetricsConfig(**dict(model.metrics)),
-    )
-
-
-def _sinks(table: SinksTable) -> SinksConfig:
-    return SinksConfig(
-        queue=table.queue,
-        otlp=OtlpSink(**dict(table.otlp)),
-        syslog=SyslogSink(**dict(table.syslog)),
-        webhook=WebhookSink(**dict(table.webhook)),
-        ocsf=OcsfSink(**dict(table.ocsf)),
-    )
-
-
-def _enforcement(table: EnforcementTable) -> EnforcementConfig:
-    actions = {Verdict(name): action for name, action in table.actions}
-    given: dict[str, Any] = dict(table)
-    given["actions"] = {Verdict.APPROVED: Action.ALLOW, **actions}
-    given["exemptions"] = tuple(_exemption(entry) for entry in table.exemptions)
-    return replace(EnforcementConfig(), **given)
+def _values(table: type[T], model: BaseModel) -> T:
+    """The table's plain values from its checked keys, which have the same names."""
+    given: dict[str, Any] = dict(model)
+    for key in keys(cast("type", table)):
+        if is_dataclass(key.annotation):
+            given[key.name] = _values(cast("type", key.annotation), given[key.name])
+    if table is EnforcementConfig:
+        actions = {Verdict(name): action for name, action in given["actions"]}
+        given["actions"] = {Verdict.APPROVED: Action.ALLOW, **actions}
+        given["exemptions"] = tuple(_exemption(entry) for entry in given["exemptions"])
+    return table(**given)
 
 
 def _exemption(entry: ExemptionTable) -> Exemption:

@@ -6,11 +6,12 @@ its looks.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent.config.kinds import Secret, values
 from agent.config.load import Loaded
 from agent.config.show import HIDDEN
 
@@ -49,26 +50,21 @@ def _value_hidden(match: re.Match[str]) -> str:
 
 
 def _known(loaded: Loaded) -> Iterator[str]:
-    config = loaded.config
-    sinks = config.sinks
-    texts = [config.collector.enrolment_secret]
-    for url in (sinks.webhook.url, sinks.otlp.url, config.collector.url, config.registry.mirror):
-        parts = urlsplit(url)
-        texts += [parts.password or "", parts.query, parts.path.strip("/")] if url else []
+    texts: list[str] = []
+    for kind, value in values(loaded.config):
+        if value and kind.secret is not Secret.NOWHERE:
+            texts += _IN[kind.secret](value)
     for path in loaded.secret:
-        value: Any = config
+        found: Any = loaded.config
         for key in path:
-            value = getattr(value, key, "")
-        texts.append(str(value))
-    for file in (
-        config.collector.token_file,
-        sinks.otlp.token_file,
-        sinks.webhook.token_file,
-        sinks.webhook.secret_file,
-        sinks.syslog.key_file,
-    ):
-        texts += _in_file(file) if file else []
+            found = getattr(found, key, "")
+        texts.append(str(found))
     yield from (text for text in texts if len(text) >= _SHORTEST)
+
+
+def _in_url(url: str) -> list[str]:
+    parts = urlsplit(url)
+    return [parts.password or "", parts.query, parts.path.strip("/")]
 
 
 def _in_file(path: str) -> list[str]:
@@ -85,3 +81,10 @@ def _in_file(path: str) -> list[str]:
     if isinstance(document, dict):
         return [value for value in document.values() if isinstance(value, str)]
     return found
+
+
+_IN: Mapping[Secret, Callable[[str], list[str]]] = {
+    Secret.VALUE: lambda text: [text],
+    Secret.URL: _in_url,
+    Secret.FILE: _in_file,
+}

@@ -19,15 +19,29 @@ class ForeignEngine(Protocol):
     """A process that runs or fetches images past the guarded engine."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Which engine: `docker`, `podman`, `containerd` and so on."""
+        ...
+
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Its process ID."""
+        ...
+
     @property
-    def command(self) -> str: ...
+    def command(self) -> str:
+        """Its command line without credentials."""
+        ...
+
     @property
-    def user(self) -> str: ...
+    def user(self) -> str:
+        """The owner's name, or the number as text."""
+        ...
+
     @property
-    def container(self) -> str: ...
+    def container(self) -> str:
+        """The ID of the container that it runs in; empty on the host itself."""
+        ...
 
 
 class ForeignEngines:

@@ -27,6 +27,7 @@ class Called:
 
     @property
     def config(self) -> Config:
+        """What file and environment say; raises `ConfigInvalid`."""
         return load(self.file, os.environ)
 
 

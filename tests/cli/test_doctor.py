@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.config import Config
-from agent.config.config_values import AgentConfig, LockdownConfig, RegistryConfig
+from agent.config.config_values import AgentConfig
+from agent.config.lockdown_config import LockdownConfig, RegistryConfig
 from agent.doctor import Result, State, agent_checks, machine_checks, service_checks
 from tests.cli.conftest import Host
 from tests.cli.test_ask_agent import STATUS

@@ -1,22 +1,25 @@
-"""The reference names every key with its default, and no other."""
+"""The reference names every key with its default, and no other; docs/sinks.md those of sinks."""
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from agent.config.config_values import Config
 from agent.config.load import Loaded
 from agent.config.model import ExemptionTable
 from agent.config.show import as_tree
+from agent.config.sinks_config import SinksConfig
 
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "configuration.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+REFERENCES = (DOCS / "reference" / "configuration.md", DOCS / "sinks.md")
 
 
 def _documented() -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {}
-    for line in REFERENCE.read_text().splitlines():
-        if heading := re.fullmatch(r"## `\[+([a-z._]+)\]+`", line):
+    for line in "\n".join(file.read_text() for file in REFERENCES).splitlines():
+        if heading := re.fullmatch(r"##+ `\[+([a-z._]+)\]+`", line):
             table = tables.setdefault(heading[1], {})
         elif row := re.match(r"\| `([a-z_]+)` \| (?:`(.+?)` \|)?", line):
             table[row[1]] = row[2] or ""
@@ -36,3 +39,10 @@ def test_every_key_and_default_is_documented() -> None:
         table: {key: json.dumps(value) for key, value in keys.items()}
         for table, keys in tree.items()
     }
+
+
+def test_the_overview_of_sinks_names_what_switches_each_on() -> None:
+    overview = (DOCS / "sinks.md").read_text()
+    for name, table in SinksConfig().tables():
+        first = fields(cast(Any, table))[0].name
+        assert f"| `[sinks.{name}] {first}` |" in overview

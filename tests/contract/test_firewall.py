@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.egress import EgressFirewall, EgressSettings, Launch
-from agent.config.config_values import EgressConfig
+from agent.config.lockdown_config import EgressConfig
 from agent.errors import LayerFailed
 from agent.helpers.gate.mounts import hierarchies
 from agent.ports.lockdown_values import Disturbance, Egress, Refusal

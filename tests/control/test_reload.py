@@ -15,8 +15,8 @@ from agent.config.config_values import (
     CircuitBreakerConfig,
     Config,
     EnforcementConfig,
-    WebhookSink,
 )
+from agent.config.sinks_config import WebhookSink
 from core.base_errors import ConfigInvalid, DockwardenError
 from core.decision.verdict import EnforcementPoint, Mode
 from core.findings.finding import Kind

@@ -15,7 +15,7 @@ import pytest
 
 from agent.adapters.egress import EgressFirewall, EgressSettings, Launch
 from agent.adapters.system_clock import SystemClock
-from agent.config.config_values import EgressConfig
+from agent.config.lockdown_config import EgressConfig
 from agent.ports.lockdown_values import Disturbance, Refusal
 from tests.lab import images
 from tests.lab.flavours import Flavour

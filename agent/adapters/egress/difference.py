@@ -54,16 +54,42 @@ class Firewall:
                 self.engines.add(rest)
 
 
-def differences(desired: Firewall, found: Firewall, running: Iterable[str]) -> list[Difference]:
-    """Everything that has to change. `running` are the engines' cgroups that exist: only those
-    can be bound."""
+@dataclass(slots=True)
+class Observed:
+    """What the helper found: the firewall, the engines' cgroups that exist (only those can be
+    bound), and what it noticed besides, in words."""
+
+    firewall: Firewall = field(default_factory=Firewall)
+    running: set[str] = field(default_factory=set)
+    notices: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, lines: Iterable[str]) -> "Observed":
+        """From the helper's answer to `observe`."""
+        found = cls()
+        for line in lines:
+            verb, _, rest = line.partition(" ")
+            if verb == "is":
+                found.firewall.take(*rest.split(" ", 1))
+            elif verb == "fault":
+                found.firewall.faults.append(rest)
+            elif verb == "notice":
+                found.notices.append(rest)
+            elif verb == "engine":
+                found.running.add(rest)
+        return found
+
+
+def differences(desired: Firewall, observed: Observed) -> list[Difference]:
+    """Everything that has to change."""
+    found = observed.firewall
     words = list(found.faults)
     words += _changes(desired.allowed, found.allowed, "is not allowed", "is allowed")
     for name in sorted(desired.known.keys() | found.known.keys()):
         here, there = desired.known.get(name, set()), found.known.get(name, set())
         words += _changes(here, there, f"of {name} is not refused", f"is refused as {name}")
     words += _changes(desired.devices, found.devices, "is not guarded", "is guarded")
-    missing = desired.engines & set(running) - found.engines
+    missing = desired.engines & observed.running - found.engines
     words += [f"the engine in {path} is free to connect anywhere" for path in sorted(missing)]
     return [Difference("nftables", text) for text in words]
 

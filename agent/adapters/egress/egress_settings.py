@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.config.config_values import EgressConfig
+from agent.config.lockdown_config import EgressConfig
 from agent.ports.lockdown_values import Address
 
 _PORTS = {"http": 80, "https": 443}

@@ -7,7 +7,7 @@ once `start` was called: names are resolved again, and a helper that died is rep
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from agent.adapters.egress.difference import Firewall, differences
+from agent.adapters.egress.difference import Firewall, Observed, differences
 from agent.adapters.egress.egress_settings import EgressSettings, Service, nameservers, refusable
 from agent.adapters.egress.engine_places import EnginePlace, find
 from agent.adapters.egress.firewall_link import FirewallLink
@@ -166,19 +166,9 @@ class EgressFirewall:
         self._resolve_soon()
         self._asked.wait(PATIENCE)
         place = self._find()
-        desired, found = self._desired(place), Firewall()
-        notes: list[Difference] = []
-        running: set[str] = set()
-        for line in self._ask("observe", desired.lines()):
-            verb, _, rest = line.partition(" ")
-            if verb == "is":
-                found.take(*rest.split(" ", 1))
-            elif verb == "fault":
-                found.faults.append(rest)
-            elif verb == "notice":
-                notes.append(Difference(_PLACE, rest))
-            elif verb == "engine":
-                running.add(rest)
+        desired = self._desired(place)
+        observed = Observed.read(self._ask("observe", desired.lines()))
+        notes = [Difference(_PLACE, words) for words in observed.notices]
         notes += [Difference("engine", words) for words in place.unusable]
         required = self._settings.required
         blocked = ""
@@ -189,9 +179,7 @@ class EgressFirewall:
             for service in self._settings.desired
             if self._names.failure(service.host)
         ]
-        return Drift(
-            self.name, tuple(differences(desired, found, running)), blocked, notes=tuple(notes)
-        )
+        return Drift(self.name, tuple(differences(desired, observed)), blocked, notes=tuple(notes))
 
     def _unresolved(self, service: Service, what: str) -> str:
         why = self._names.failure(service.host) or "no answer yet"

@@ -1,13 +1,17 @@
 """OCSF events as JSON lines in a file for log shippers; knows no network."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from agent.adapters.sinks.ocsf import as_ocsf
+from agent.config.sinks_config import OcsfSink
 from agent.errors import SinkFailed
 from agent.files.line_log import LineLog
 from core.findings.finding import Finding
+
+KEEP_FILES = 5  # rotated ones
 
 
 class OcsfFile:
@@ -40,3 +44,8 @@ class OcsfFile:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+
+def transport(table: OcsfSink, _now: Callable[[], datetime]) -> OcsfFile:
+    """What `[sinks.ocsf]` describes."""
+    return OcsfFile(table.file, max_bytes=table.max_megabytes * 1_000_000, keep=KEEP_FILES)

@@ -4,11 +4,12 @@ Fields as in opentelemetry-proto 1.x, `logs.proto`; attributes `container.*`, `o
 and `service.*` as in OpenTelemetry's semantic conventions, `dockwarden.*` are our own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from agent.adapters.sinks.protobuf import chunk, double, fields, fixed64, number
 from agent.adapters.sinks.sink_http import Web
+from agent.config.sinks_config import OtlpSink
 from agent.log import get_logger
 from core import __version__
 from core.findings.finding import Finding, Severity
@@ -126,3 +127,8 @@ def _pair(key: str, value: object) -> bytes:
     if isinstance(value, float):
         return chunk(1, key) + chunk(2, double(4, value))
     return chunk(1, key) + chunk(2, chunk(1, str(value)))
+
+
+def transport(table: OtlpSink, _now: Callable[[], datetime]) -> Otlp:
+    """What `[sinks.otlp]` describes."""
+    return Otlp(Web(table.url, ca_file=table.ca_file, token_file=table.token_file))

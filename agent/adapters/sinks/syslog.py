@@ -8,9 +8,11 @@ import re
 import select
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 from agent.adapters.sinks.sink_http import tls_context
+from agent.config.sinks_config import SyslogSink
 from agent.errors import SinkFailed
 from core.findings.finding import Finding, Severity
 from core.findings.finding_record import timestamp
@@ -166,3 +168,15 @@ def _escaped(text: str) -> str:
 def _header(text: str, limit: int) -> str:
     """Printable ASCII without spaces; `-` where there is nothing."""
     return _NOT_PRINTUSASCII.sub("_", text)[:limit] or "-"
+
+
+def transport(table: SyslogSink, _now: Callable[[], datetime]) -> SyslogTls:
+    """What `[sinks.syslog]` describes. Raises `SinkFailed` for files that cannot be used."""
+    host, _, port = table.address.removesuffix("/tcp").rpartition(":")
+    return SyslogTls(
+        host.strip("[]"),
+        int(port),
+        ca_file=table.ca_file,
+        cert_file=table.cert_file,
+        key_file=table.key_file,
+    )

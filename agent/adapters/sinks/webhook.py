@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.adapters.sinks.ocsf import as_ocsf
 from agent.adapters.sinks.sink_http import Web, read_secret
+from agent.config.sinks_config import WebhookSink
 from core.findings.finding import Finding
 from core.findings.finding_record import as_record
 
@@ -59,3 +60,9 @@ def _told(findings: Sequence[Finding], form: str) -> list[dict[str, Any]]:
     if form == "ocsf":
         return [event for finding in findings if (event := as_ocsf(finding)) is not None]
     return [as_record(finding) for finding in findings]
+
+
+def transport(table: WebhookSink, now: Callable[[], datetime]) -> Webhook:
+    """What `[sinks.webhook]` describes."""
+    web = Web(table.url, ca_file=table.ca_file, token_file=table.token_file)
+    return Webhook(web, form=str(table.format), secret_file=table.secret_file, now=now)

@@ -106,7 +106,7 @@ def _asked(config_file: Path | None) -> list[dict[str, Any]]:
 
 def _by_hand(config_file: Path | None, *, done: set[str]) -> list[dict[str, Any]]:
     """Put back the layers that are not done: an agent knows those only that are configured now."""
-    from agent.config.config_values import LAYERS
+    from agent.config.lockdown_config import LAYERS
     from agent.lockdown.reconcile import restored
 
     if done.issuperset(LAYERS):
