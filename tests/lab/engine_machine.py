@@ -9,6 +9,7 @@ import http
 import json
 import signal
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
@@ -95,9 +96,25 @@ class EngineMachine(Machine):
         return self.work / "dockerd.log"
 
     def start_engine(self, *, wait: bool = True) -> None:
-        """Start dockerd in ``/dwlab-<id>/engine`` and, unless asked not to, wait for it."""
+        """Start dockerd in ``/dwlab-<id>/engine`` and, unless asked not to, wait for it.
+
+        One that ends before it ever answered is warned of and started once more.
+        """
         if self.running:
             raise LabError(f"{self.name}: the engine is running already")
+        self._launch()
+        if not wait:
+            return
+        try:
+            self.wait_ready()
+        except LabError as error:
+            if self.running:
+                raise
+            warnings.warn(str(error), stacklevel=2)
+            self._launch()
+            self.wait_ready()
+
+    def _launch(self) -> None:
         command = [
             self.engine.program("dockerd"),
             *("--data-root", str(self.data_root), "--exec-root", "/run/docker"),
@@ -112,8 +129,6 @@ class EngineMachine(Machine):
             reaper_cgroup=cgroups.create(self.name, "tools"),
         )
         self._runs.append(run)
-        if wait:
-            self.wait_ready()
 
     def wait_ready(self) -> None:
         """Wait until the engine answers a ping; raise with its last words if it does not."""

@@ -25,7 +25,11 @@ def main(descriptor: int, command: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(ChildProcessError):
         while True:
-            os.waitpid(-1, 0)
+            ended, status = os.waitpid(-1, 0)
+            if ended == child:  # its log says how, which it cannot say itself of a signal
+                code = os.waitstatus_to_exitcode(status)
+                sys.stderr.write(f"{command[0]} ended with {code}\n")
+                sys.stderr.flush()
 
 
 if __name__ == "__main__":
