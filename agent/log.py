@@ -3,7 +3,7 @@
 `log = get_logger(__name__)`, then `log.warning("container.killed", container=c, verdict=v)`.
 Under systemd the fields go to the journal as `DOCKWARDEN_<NAME>`; elsewhere people read
 `12:03:04 WARNING container.killed container=web verdict=unlisted`. Names and labels come from
-whoever starts containers: their control characters and line breaks are written out, so no value
+the users who start containers: their control characters and line breaks are escaped, so no value
 can pass for another line or field. The standard library's logging is not used (2 MiB).
 """
 
@@ -42,7 +42,7 @@ class Logger:
         self.name = name
 
     def debug(self, event: str, /, **fields: object) -> None:
-        """Only for whoever hunts a fault."""
+        """Only for people who search a fault."""
         _emit(Level.DEBUG, self.name, event, fields)
 
     def info(self, event: str, /, **fields: object) -> None:

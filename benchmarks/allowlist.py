@@ -138,7 +138,7 @@ def reader(directory: Path, size: int) -> dict[str, float]:
 
 
 def timed(call: Callable[[], T]) -> tuple[float, T]:
-    """Microseconds, and what came of it."""
+    """Microseconds, and the result."""
     started = time.perf_counter_ns()
     found = call()
     return (time.perf_counter_ns() - started) / 1e3, found

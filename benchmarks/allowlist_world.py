@@ -75,7 +75,7 @@ def approval(number: int, count: int) -> SignedApproval:
 
 @dataclass(slots=True)
 class World:
-    """A repository's blobs under `folder` and the scope's list as it stands."""
+    """A repository's blobs under `folder` and the scope's present list."""
 
     folder: Path
     count: int

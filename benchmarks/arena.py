@@ -30,7 +30,7 @@ _LONGEST_S = 20.0  # what is alive after that survives
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What became of one container: whether its code ran, for how many milliseconds (a lower
-    bound if it `survived`), and what its starter was told if that failed."""
+    bound if it `survived`), and the message that its starter got if that failed."""
 
     name: str
     ran: bool

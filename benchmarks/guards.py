@@ -42,7 +42,7 @@ class Dockwarden:
         self._nets = enforcement_points
 
     def start(self) -> None:
-        """Start it and wait until it stands."""
+        """Start it and wait until it works."""
         self._agent.configure(enforcement={"enforcement_points": list(self._nets)})
         self._agent.start()
 

@@ -3,7 +3,7 @@
 `python -m benchmarks.killers docker-py SOCKET` is the plain script that documentation leads to.
 `python -m benchmarks.killers raw SOCKET CGROUPS v1|v2` is the limit of anything that waits for the
 start event: it reads the socket itself, knows the cgroup by the event's ID and asks nobody. Both
-say "ready" once they listen. Neither judges: on a host with them every container is unapproved.
+say "ready" once they listen. Neither evaluates: on a host with them every container is unapproved.
 """
 
 import contextlib

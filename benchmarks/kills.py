@@ -81,7 +81,7 @@ def measure(arenas: Sequence[Arena], way: str, what: Plan, say: Say) -> dict[str
 
 @contextmanager
 def guarded(posts: Mapping[str, Arena]) -> Iterator[None]:
-    """These guards stand on these hosts, and each has been seen to kill or refuse."""
+    """These guards work on these hosts, and each has been seen to kill or refuse."""
     with ExitStack() as stack:
         for name, arena in posts.items():
             guard = GUARDS[name](arena)

@@ -14,15 +14,15 @@ class DockwardenError(Exception):
 
 
 class InvalidDigest(DockwardenError):
-    """The text is no content digest."""
+    """The text is not a content digest."""
 
 
 class InvalidReference(DockwardenError):
-    """The text is no image reference."""
+    """The text is not an image reference."""
 
 
 class InvalidAllowlist(DockwardenError):
-    """The document is no allowlist of the published schema."""
+    """The document is not an allowlist of the published schema."""
 
 
 class InvalidFile(DockwardenError):

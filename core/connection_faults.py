@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 
 def connection_fault(error: BaseException) -> str:
-    """One sentence without a full stop, to stand behind the URL."""
+    """One sentence without a full stop, to follow the URL."""
     chain = list(_chain(error))
     for inner in chain:  # documented of ssl.SSLCertVerificationError; `ssl` is costly to import
         if untrusted := getattr(inner, "verify_message", ""):

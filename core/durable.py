@@ -25,11 +25,11 @@ def write_file(
     attributes: Mapping[str, bytes] | None = None,
     before_switch: Callable[[], None] | None = None,
 ) -> None:
-    """Replace the file's content at once: whoever reads sees the old or the new, whole.
+    """Replace the file's content at once: readers see the whole old or the whole new content.
 
     `mode` is set whatever the umask; `owner` is (uid, gid); `attributes` are extended ones. A
     symbolic link at `path` is replaced, not followed. `before_switch` runs when all is written
-    and may refuse by raising. Raises `OSError` or what that raised; then the old content stands.
+    and may refuse by raising. Raises `OSError` or what that raised; then the old content stays.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}{_ASIDE}")
@@ -42,7 +42,7 @@ def write_file(
         switched = True
     finally:
         if not switched:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
+            with contextlib.suppress(OSError):  # the first error is the one to report
                 aside.unlink(missing_ok=True)
     sync_directory(path.parent)
 
@@ -58,7 +58,7 @@ def append(descriptor: int, data: bytes) -> None:
         _write_all(descriptor, data)
         os.fdatasync(descriptor)
     except OSError:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
+        with contextlib.suppress(OSError):  # the first error is the one to report
             os.ftruncate(descriptor, before)
         raise
 

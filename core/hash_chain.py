@@ -1,6 +1,6 @@
 """The hash chain over a host's records; knows neither spool nor wire.
 
-Whoever has every record of an epoch can prove that none was taken out or altered since.
+With every record of an epoch anybody can prove that none was removed or altered since.
 """
 
 from hashlib import sha256

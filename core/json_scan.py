@@ -1,6 +1,6 @@
-"""Reads JSON text and remembers where each thing stands; strict (RFC 8259), knows no meaning.
+"""Reads JSON text and remembers the place of each part; strict (RFC 8259), knows no meaning.
 
-Keys that stand twice are refused: readers disagree about which one counts.
+Keys that occur twice are refused: readers disagree about which one counts.
 """
 
 import json
@@ -32,7 +32,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an object; its key stands at `text[start:key_end]`."""
+    """One member of an object; its key is at `text[start:key_end]`."""
 
     key: str
     start: int
@@ -69,7 +69,7 @@ def scan(text: str) -> Node | None:
     node = scanner.value(start, 0)
     end = scanner.past_space(node.end)
     if end < len(text):
-        scanner.fail(end, "something stands behind the end of the document")
+        scanner.fail(end, "there is something behind the end of the document")
     return node
 
 
@@ -91,7 +91,7 @@ class _Scanner:
         """Name the place."""
         line = self._text.count("\n", 0, at) + 1
         column = at - (self._text.rfind("\n", 0, at) + 1) + 1
-        raise InvalidFile(f"line {line}, column {column}: {words}", hint="mend the JSON by hand")
+        raise InvalidFile(f"line {line}, column {column}: {words}", hint="correct the JSON by hand")
 
     def value(self, at: int, depth: int) -> Node:
         """The value that begins at `at`."""
@@ -120,7 +120,7 @@ class _Scanner:
             key_end = self._string(place)
             key = str(json.loads(self._text[place:key_end]))
             if key in members:
-                self.fail(place, f"the key {shortened(printable(key), 60)!r} stands here twice")
+                self.fail(place, f"the key {shortened(printable(key), 60)!r} is here twice")
             colon = self.past_space(key_end)
             if self._text[colon : colon + 1] != ":":
                 self.fail(colon, self._unexpected(colon, "a colon"))
@@ -153,4 +153,4 @@ class _Scanner:
 
     def _unexpected(self, at: int, wanted: str) -> str:
         found = self._text[at : at + 1]
-        return f"{wanted} must stand here, not {ascii(found) if found else 'the end of the file'}"
+        return f"{wanted} must be here, not {ascii(found) if found else 'the end of the file'}"

@@ -13,25 +13,25 @@ _LIMITS: Final = {
     "less_than_equal": ("le", "is more than"),
 }
 _WHOLE: Final = {
-    "enum": "is none of the known words",
+    "enum": "is not one of the known words",
     "extra_forbidden": "is unknown",
     "finite_number": "is not finite",
-    "literal_error": "is none of the known words",
+    "literal_error": "is not one of the known words",
     "missing": "is missing",
     "string_pattern_mismatch": "does not have the form it needs",
     "too_short": "is empty",
 }
 _BEGINNINGS: Final = (
     ("bool_", "is neither true nor false"),
-    ("float_", "is no number"),
-    ("int_", "is no whole number"),
-    ("string_", "is no text"),
-    ("dict_", "is no table"),
-    ("model_", "is no table"),
-    ("frozen_set_", "is no list"),
-    ("list_", "is no list"),
-    ("set_", "is no list"),
-    ("tuple_", "is no list"),
+    ("float_", "is not a number"),
+    ("int_", "is not a whole number"),
+    ("string_", "is not text"),
+    ("dict_", "is not a table"),
+    ("model_", "is not a table"),
+    ("frozen_set_", "is not a list"),
+    ("list_", "is not a list"),
+    ("set_", "is not a list"),
+    ("tuple_", "is not a list"),
 )
 
 
@@ -43,4 +43,4 @@ def value_fault(kind: str, context: Mapping[str, Any]) -> str:
     if kind in _WHOLE:
         return _WHOLE[kind]
     found = (words for beginning, words in _BEGINNINGS if kind.startswith(beginning))
-    return next(found, "is not what belongs there")
+    return next(found, "is not a valid value")

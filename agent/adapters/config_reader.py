@@ -1,4 +1,4 @@
-"""Has another process read the configuration anew; what is in it does not matter here."""
+"""Lets another process read the configuration again; its content does not matter here."""
 
 import subprocess
 import sys

@@ -22,7 +22,7 @@ class EvidenceFiles:
     """`ports.EvidenceStore`: `<directory>/<finding id>.json`, mode 0600, durable.
 
     Above `max_files` or `max_bytes` the oldest are removed; finding ids sort by time, so names
-    tell the age. Thread-safe.
+    show the age. Thread-safe.
     """
 
     def __init__(self, directory: str | Path, *, max_files: int, max_bytes: int) -> None:

@@ -14,7 +14,7 @@ from core.findings.finding import Finding, Kind, Severity
 from core.findings.finding_record import as_record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DAMAGED = "findings.damaged"  # the event that stands for a line that cannot be read
+DAMAGED = "findings.damaged"  # the event in place of a line that cannot be read
 
 
 class JsonlFindings:
@@ -70,7 +70,7 @@ class JsonlFindings:
 def read(path: str | Path, *, since: datetime | None = None) -> Iterator[dict[str, Any]]:
     """Every record not older than `since` (aware), oldest file first, also while it is written.
 
-    A damaged line is not skipped: a record of the event `findings.damaged` stands in its place
+    A damaged line is not skipped: a record of the event `findings.damaged` takes its place
     and names file and line. A last line without its end is still being written and is left out.
     Raises `OSError` for files that cannot be read; no file at all yields nothing.
     """

@@ -46,8 +46,8 @@ class JournalFindings:
                 self._write_line(finding)
             except OSError as error:
                 raise SinkFailed(
-                    f"the journal did not take a finding: {error}",
-                    hint="look at: systemctl status systemd-journald",
+                    f"the journal did not accept a finding: {error}",
+                    hint="see: systemctl status systemd-journald",
                 ) from error
             self._written.add(finding.id)
         self._written.clear()
@@ -64,7 +64,7 @@ class JournalFindings:
             stream.flush()
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             raise SinkFailed(
-                f"neither the journal nor standard error takes findings: {error}",
+                f"neither the journal nor standard error accepts findings: {error}",
                 hint="the findings file keeps them; start the agent under systemd",
             ) from error
 

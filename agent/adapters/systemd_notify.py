@@ -10,7 +10,7 @@ from core.text import printable
 class SystemdNotify:
     """Sends the service's state; does nothing when it was not started by systemd.
 
-    No method raises or waits: a supervisor that cannot be told must not stop the agent. Each
+    No method raises or waits: a supervisor that cannot be reached must not stop the agent. Each
     returns whether the message was handed over.
     """
 

@@ -67,7 +67,7 @@ class ControlApi:
 
     def _break_glass(self) -> BreakGlass:
         if self._status_view.break_glass is None:
-            raise DockwardenError("this agent takes no break-glass tokens")
+            raise DockwardenError("this agent accepts no break-glass tokens")
         return self._status_view.break_glass
 
     def _apply_token(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class ControlApi:
         enforcer.circuit_breaker.reset_by_hand(enforcer.services.clock.monotonic())
         if was_on:
             notice = enforcer.services.finding_factory.notice(
-                "circuit_breaker.reset", "The circuit breaker was released by hand."
+                "circuit_breaker.reset", "The circuit breaker was reset by hand."
             )
             enforcer.services.emit(notice)
             self._status_view.rescanner.rescan("circuit breaker reset")

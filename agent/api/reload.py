@@ -1,6 +1,6 @@
 """Takes up a changed configuration while the agent works, or refuses it and keeps the old one.
 
-Nothing is stopped for it: the gate stands all the while (docs/adr/0011). It knows no file.
+Nothing is stopped for it: the gate works all the while (docs/adr/0011). It knows no file.
 """
 
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ class Reloader:
         self.needs_restart: tuple[str, ...] = ()
 
     def reload(self, then: Then = lambda _outcome: None) -> None:
-        """Read anew. Whoever asks while a file is being read gets the answer to a later reading:
+        """Read again. A request while a file is being read gets the answer to a later reading:
         what was read may be older than the change that was asked for."""
         self._waiting.append(then)
         if not self._reading:

@@ -1,4 +1,4 @@
-"""What the control socket is told: status, containers, reasons; reads the loop's state only."""
+"""What the control socket answers: status, containers, reasons; reads the loop's state only."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from core.image.identity import Container
 
 REMEMBERED = 1000
 REFUSED = "egress.refused"
-SHORTEST_ID = 4  # characters of a container ID that may stand for the whole
+SHORTEST_ID = 4  # characters of a container ID that are enough to name it
 
 K = TypeVar("K")
 
@@ -126,7 +126,7 @@ class StatusView:
             finding = self.memory.refusal(name)
         if finding is None:
             raise DockwardenError(
-                f"no container {name!r} is known here, and no refused address",
+                f"no container {name!r} is known here, and no such refused address",
                 hint="give a name or an ID as `docker ps -a` or `dockwarden violations` shows it, "
                 "or the registry or address that a pull could not reach",
             )
@@ -152,7 +152,7 @@ class StatusView:
             "id": tracked.id,
             "image": container.claimed_reference,
             "verdict": str(decision.verdict) if decision else "undetermined",
-            "reason": decision.reason if decision else "it is being looked up",
+            "reason": decision.reason if decision else "its image is being looked up",
             "scope": decision.scope if decision else "",
             "action": str(tracked.action),
             "contact": self.enforcer.policy.contact,
@@ -259,7 +259,7 @@ def _is_called(container: Container, name: str) -> bool:
 
 
 def explanation(finding: Finding) -> dict[str, Any]:
-    """What a refused person is told."""
+    """The answer for a refused user."""
     container, decision, outcome = finding.container, finding.decision, finding.outcome
     about = finding.details.get("registry") or finding.details.get("destination", "")
     found: Mapping[str, Any] = {

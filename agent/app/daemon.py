@@ -58,14 +58,14 @@ from core.ids import new_id
 log = get_logger(__name__)
 
 # Slow work at once: one stuck container must not delay the end of another. Look-ups have workers
-# of their own, so that no number of slow removals delays a judgement.
+# of their own, so that no number of slow removals delays an evaluation.
 WORKERS = 8
 LOOKERS = 4
 READY_SECONDS = 15.0  # how long the start waits for what the engine must meet when it starts
 FIRST_SECONDS = 2.0  # how long the start waits for the engine
 USUAL_ROOT = "/var/lib/docker"  # dockerd's default
 EXPORTER_SECONDS = 2.0  # how long the end waits for each remote sink
-SETTLE_SECONDS = 5.0  # how long the end waits for what is being done to be done and told
+SETTLE_SECONDS = 5.0  # how long the end waits for actions to finish and be reported
 SWITCH_SECONDS = 0.0005  # between two threads: Python's own 5 ms is an age at the start event
 NICE = -10  # a verdict must not wait until a burst of starting containers has had its turn
 SUSPENDED_SECONDS = 5.0  # a jump between the clocks that means: the machine slept
@@ -75,7 +75,7 @@ class Daemon:
     """One running agent; `run` returns the process's exit code."""
 
     def __init__(self, config: Config, read: Callable[[], Config] | None = None) -> None:
-        """`read` reads the configuration anew, for a reload; see `Reloader`."""
+        """`read` reads the configuration again, for a reload; see `Reloader`."""
         self.config = config
         use(level=Level[config.agent.log_level.name])
         self.clock = SystemClock()
@@ -330,7 +330,7 @@ class Daemon:
             case StreamUp():
                 self.connection.up()
                 self.reconciler.check()  # an engine that was restarted has another cgroup
-                if self._unmarked:  # the watch begins now, even if nothing ever happens
+                if self._unmarked:  # the watch begins now, even if nothing happens
                     self._unmarked, self._last_event_ns = False, self.enforcer.watching_since_ns
             case StreamDown(reason):
                 self.connection.down(reason)
@@ -363,7 +363,7 @@ class Daemon:
         self._tell_systemd()
 
     def _tell_ready(self) -> None:
-        """The start is over when gate and firewall stand or have said why not: systemd then starts
+        """The start is over when gate and firewall work or reported why not: systemd then starts
         the engine, and what that restarts must meet them."""
         is_known = self._gate_heard and self.reconciler.looked_at("firewall")
         if is_known or self.clock.monotonic() - self._started_at > READY_SECONDS:

@@ -23,7 +23,7 @@ def exporters(
     config: Config, *, now: Callable[[], datetime], crashed: Callable[[BaseException], None]
 ) -> list[Exporter]:
     """Every configured sink, its thread running. One that cannot be made (a bad certificate) is
-    tried again with each batch, so that it starts to work once that is mended."""
+    tried again with each batch, so that it starts to work once that is corrected."""
     return [
         BatchExporter(
             name,

@@ -37,7 +37,7 @@ class Lockdown:
             self.firewall.close()
 
     def healing(self, name: str, on: bool) -> None:
-        """Whether a layer mends itself at once; only the firewall does. Raises `LayerFailed`."""
+        """Whether a layer restores itself at once; only the firewall does. Raises `LayerFailed`."""
         if self.firewall is not None and name == self.firewall.name:
             self.firewall.healing(on)
 

@@ -26,7 +26,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Crash:
-    """An error nobody had named: the process must end and be started anew."""
+    """An unforeseen error: the process must end and be started again."""
 
     error: BaseException
 

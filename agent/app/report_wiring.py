@@ -143,7 +143,7 @@ class Reports:
         if not state.error:
             self._say("uplink.restored", f"Reports reach {state.url} again.", Kind.NOTICE)
         elif state.refused:
-            summary = f"The collector {state.url} does not take this host's reports: {state.error}"
+            summary = f"The collector {state.url} refuses this host's reports: {state.error}"
             self._say("uplink.refused", summary, Kind.ALARM, error=state.error)
         else:
             summary = f"Reports do not reach {state.url}; they wait on this host: {state.error}"

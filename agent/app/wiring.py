@@ -38,7 +38,7 @@ EVIDENCE_BYTES = 500_000_000
 
 
 def policy(config: Config) -> Policy:
-    """What the enforcement loop is told to do."""
+    """The settings of the enforcement loop."""
     enforcement = config.enforcement
     return Policy(
         mode=config.agent.mode,
@@ -57,7 +57,7 @@ def policy(config: Config) -> Policy:
 
 
 def gate_orders(config: Config) -> GateOrders:
-    """What the gate is told, at its start and again when the configuration is reloaded."""
+    """The gate's settings, sent at its start and again when the configuration is reloaded."""
     return GateOrders(
         freeze=policy(config).freezes,
         hold_seconds=config.gate.hold_seconds,
@@ -133,7 +133,7 @@ def services(
 
 
 def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconciler:
-    """What keeps the lockdown's layers; mends in enforce mode only."""
+    """Maintains the lockdown's layers; restores in enforce mode only."""
     settings, parts = config.lockdown, enforcer.services
     return Reconciler(
         built.layers,
@@ -163,8 +163,8 @@ def foreign_engines(config: Config, parts: Services) -> ForeignEngines:
 def adopt(config: Config, enforcer: Enforcer, rescanner: Rescanner, reconciler: Reconciler) -> None:
     """Put in force what `agent.api.reload.live` lets change; on the loop's thread.
 
-    The gate is told before anything is judged by the new settings, so what starts meanwhile is
-    held wherever the old or the new ones hold it.
+    The gate is informed before anything is evaluated by the new settings, so what starts meanwhile
+    is held wherever the old or the new ones hold it.
     """
     use(level=Level[config.agent.log_level.name])
     enforcer.services.gate.configure(gate_orders(config))

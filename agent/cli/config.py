@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import note
+from agent.cli.output import complain, emit_json, note
 from core.base_errors import ConfigInvalid
-from core.terminal.printing import complain, emit_json
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -25,7 +24,7 @@ def config() -> None:
     """Check or show the configuration.
 
     \b
-    Layers, the later one wins:
+    A later layer overrides an earlier one:
       defaults
       /etc/dockwarden/agent.toml
       /etc/dockwarden/conf.d/*.toml         in name order
@@ -42,8 +41,8 @@ def config() -> None:
 def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Check every layer and name every error at once, with file, key and fix.
 
-    Says on standard error which names of the lockdown this host cannot resolve now, and whether
-    the extra that signed lists need is not installed.
+    Prints warnings on standard error: names of the lockdown that this host cannot resolve now, and
+    a missing extra that signed lists need.
 
     \b
     Examples:
@@ -72,13 +71,13 @@ def validate(ctx: click.Context, config_file: Path | None, output: str) -> None:
 
 
 @config.command()
-@click.option("--origin", is_flag=True, help="Tell for each key which layer set it.")
+@click.option("--origin", is_flag=True, help="Show for each key which layer set it.")
 @config_option
 @output_option
 def show(config_file: Path | None, output: str, origin: bool) -> None:
     """Show every key with its value, as TOML that can be used as a file.
 
-    Values that came as systemd credentials are hidden.
+    Values from systemd credentials are hidden.
 
     \b
     Examples:
@@ -119,7 +118,7 @@ def _unresolved(config: "Config") -> list[str]:
     services += [("[egress] allow", text) for text in config.egress.allow]
     answers: SimpleQueue[tuple[int, str]] = SimpleQueue()
     for number, (_, text) in enumerate(services):
-        # A resolver cannot be told to stop: nobody waits for these threads.
+        # A resolver cannot be stopped: nobody waits for these threads.
         asking = (answers, number, text)
         threading.Thread(target=_resolve, args=asking, daemon=True).start()
     end = time.monotonic() + RESOLVE_SECONDS
@@ -132,7 +131,7 @@ def _unresolved(config: "Config") -> list[str]:
         failures[number] = failure
     return [
         f'{key} = "{text}" cannot be resolved here ({failures[number]}): '
-        "mend the host's resolver, or put the name into /etc/hosts"
+        "correct the host's resolver, or put the name into /etc/hosts"
         for number, (key, text) in enumerate(services)
         if failures[number]
     ]

@@ -12,7 +12,7 @@ from agent.config.handover import to_descriptor
 
 def become_daemon(config: Config, *, file: Path | None = None, mode: str = "") -> NoReturn:
     """`exec` the daemon with the configuration on an inherited descriptor; `file` and `mode` are
-    what it reads by when it is told to reload."""
+    what it reads by at a reload."""
     sys.stdout.flush()
     sys.stderr.flush()
     arguments = daemon_arguments(to_descriptor(config), str(file.absolute()) if file else "", mode)

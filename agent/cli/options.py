@@ -51,7 +51,7 @@ def control_socket(config_file: Path | None) -> str:
 
 
 def explain_socket(config_file: Path | None) -> str:
-    """The socket for whoever was refused."""
+    """The socket for refused users."""
     default = Config().control.explain_socket
     return peek(inputs(config_file), ("control", "explain_socket"), default)
 

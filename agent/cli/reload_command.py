@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, control_socket, output_option
-from agent.cli.output import note
-from core.terminal.printing import emit_json
+from agent.cli.output import emit_json, note
 
 _SECONDS = 70.0  # the agent gives the reading process sixty
 
@@ -15,12 +14,12 @@ _SECONDS = 70.0  # the agent gives the reading process sixty
 @config_option
 @output_option
 def reload(config_file: Path | None, output: str) -> None:
-    """Have the running agent take up a changed configuration, as SIGHUP does.
+    """Make the running agent adopt a changed configuration, as SIGHUP does.
 
-    The agent reads the files that it was started with. If anything in them is wrong, it keeps what
-    it has and this command prints the errors and exits with 1. Mode, contact, log level,
-    [enforcement], [circuit_breaker] and the gate's times change at once, without a gap; other keys
-    are named, and change when the agent is restarted.
+    The agent reads the files that it was started with. If anything in them is wrong, it keeps its
+    configuration, and this command prints the errors and exits with 1. Mode, contact, log level,
+    [enforcement], [circuit_breaker] and the gate's times change at once, without a gap. The command
+    names other changed keys, which need a restart of the agent.
 
     \b
     Examples:

@@ -13,14 +13,14 @@ from core.base_errors import DockwardenError
 @click.option(
     "--mode",
     type=click.Choice(["observe", "enforce"]),
-    help="observe: judge and report, touch nothing. enforce: refuse what is not approved."
+    help="observe: evaluate and report, touch nothing. enforce: refuse what is not approved."
     " Overrides [agent] mode.",
 )
 @config_option
 def run(mode: str | None, config_file: Path | None) -> None:
     """Run the agent in the foreground, as systemd does. Needs root.
 
-    Start with observe and look at `dockwarden violations` before you enforce.
+    Start with observe, and check `dockwarden violations` before you enforce.
 
     \b
     Examples:

@@ -8,8 +8,15 @@ import click
 
 from agent.cli.lists.sync import freshness
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import emit_facts, local_time, section
-from core.terminal.printing import FOUND, cell, counted, emit_json
+from agent.cli.output import (
+    FOUND,
+    cell,
+    counted,
+    emit_facts,
+    emit_json,
+    local_time,
+    section,
+)
 
 StatusFields = Mapping[str, Any]
 
@@ -19,9 +26,9 @@ StatusFields = Mapping[str, Any]
 @output_option
 @click.pass_context
 def status(ctx: click.Context, config_file: Path | None, output: str) -> None:
-    """Show how the running agent is doing.
+    """Show the state of the running agent.
 
-    Its mode, engine, allowlist, gate, circuit breaker, lockdown and counts.
+    The output has its mode, engine, allowlist, gate, circuit breaker, lockdown and counts.
 
     Exits with 3 when the agent is degraded, and says why.
 
@@ -113,7 +120,7 @@ def _break_glass(break_glass: StatusFields) -> str:
 
 def _configuration(configuration: StatusFields) -> str:
     if configuration.get("error"):
-        return "the changed files are refused, see degraded; the old configuration is in force"
+        return "the changed files were refused, see degraded; the old configuration stays in force"
     waiting = configuration.get("needs_restart") or []
     return f"changed but needs a restart: {', '.join(map(cell, waiting))}" if waiting else ""
 
@@ -137,7 +144,7 @@ def _lockdown(layers: Sequence[StatusFields]) -> list[str]:
     for layer in layers:
         name, drift = cell(layer.get("layer")), layer.get("drift") or []
         healed = f", healed {counted(layer['healed'], 'time')}" if layer.get("healed") else ""
-        fought = ", left alone: somebody else keeps undoing it" if layer.get("conflict") else ""
+        fought = ", left alone: another tool keeps reverting it" if layer.get("conflict") else ""
         state = "in place" if layer.get("in_place") else "not in place"
         lines.append(f"{name} {state}{healed}{fought}")
         lines += [f"{name}: {cell(words)}" for words in (layer.get("error"), *drift) if words]
@@ -161,7 +168,7 @@ def _findings(findings: StatusFields) -> str:
 def _uplink(uplink: StatusFields) -> str:
     if not uplink:
         return ""
-    state = "does not take this host's reports" if uplink.get("refused") else "not reached"
+    state = "refuses this host's reports" if uplink.get("refused") else "not reached"
     if not uplink.get("error"):
         last = uplink.get("delivered_at")
         state = f"reports arrive, the last {local_time(last)}" if last else "nothing sent yet"

@@ -19,12 +19,12 @@ def config_files(file: Path | None) -> tuple[list[Path], list[str]]:
         drop_ins = sorted(main.with_name("conf.d").glob("*.toml"))
         exists = main.exists()
     except (OSError, ValueError) as error:
-        return [], [f"{main}: cannot be looked at: {error}; run as root, or name another file"]
+        return [], [f"{main}: cannot be examined: {error}; run as root, or give another file"]
     if exists:
         return [main, *drop_ins], []
     if file is None:
         return drop_ins, []
-    return drop_ins, [f"{main}: no such file; name an existing one with --config, or create it"]
+    return drop_ins, [f"{main}: no such file; give an existing one with --config, or create it"]
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -35,7 +35,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], list[str]]:
         text = read_bytes(path).decode()
         return tomllib.loads(text), problems
     except UnicodeDecodeError as error:
-        problem = f"byte {error.start} is no UTF-8; save the file as UTF-8"
+        problem = f"byte {error.start} is not UTF-8; save the file as UTF-8"
     except OSError as error:
         why = error.strerror or str(error)
         problem = f"cannot be read: {why}; run as root, or correct the file's mode"
@@ -51,7 +51,7 @@ def read_bytes(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError("it is no regular file")
+            raise OSError("it is not a regular file")
         data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise OSError("it is larger than 1 MiB")

@@ -103,7 +103,7 @@ class AgentConfig:
     mode: Mode = Mode.OBSERVE
     state_dir: Path = "/var/lib/dockwarden"
     host_name: Text = key("", 'a name in quotes, or "" for the machine\'s')
-    contact: Text = key("", "a line in quotes: whom the refused should ask")
+    contact: Text = key("", "a line in quotes: whom users should ask")
     log_level: LogLevel = LogLevel.INFO
 
 
@@ -152,7 +152,7 @@ class EnforcementConfig:
     """`[enforcement]`. `actions` holds one action for every verdict.
 
     `keep_refused` keeps containers that were refused before they ran, `keep_killed` those that
-    had run; `rescan_seconds` is how often all containers are judged again.
+    had run; `rescan_seconds` is how often all containers are evaluated again.
     """
 
     enforcement_points: EnforcementPoints = frozenset(
@@ -212,7 +212,7 @@ class CollectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ControlConfig:
-    """`[control]`. The explain socket answers `explain` and `check` to `explain_access`."""
+    """`[control]`. The explain socket answers `explain` to the users of `explain_access`."""
 
     socket: SocketPath = "/run/dockwarden/agent.sock"
     explain_access: ExplainAccess = ExplainAccess.GROUP
@@ -232,7 +232,7 @@ class MetricsConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything this host was told to do."""
+    """All settings of this host."""
 
     agent: AgentConfig = field(default_factory=AgentConfig)
     engine: EngineConfig = field(default_factory=EngineConfig)

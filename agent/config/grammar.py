@@ -35,7 +35,7 @@ def _wrong(problem: str) -> PydanticCustomError:
 
 def _absolute(text: str) -> str:
     if not text.startswith("/") or ".." in PurePosixPath(text).parts or not text.isprintable():
-        raise _wrong("is no absolute path")
+        raise _wrong("is not an absolute path")
     return text
 
 
@@ -44,16 +44,16 @@ def _source(text: str) -> str:
         return _repository(text)
     for scheme in (FILE_SCHEME, FOLDER_SCHEME):
         if text.startswith(f"{scheme}//"):
-            raise _wrong("is no path of a file or folder: one slash begins it")
+            raise _wrong("is not a path of a file or folder: one slash begins it")
         if text.startswith(scheme):
             return scheme + _absolute(text.removeprefix(scheme))
-    raise _wrong("is no known kind of source")
+    raise _wrong("is not a known kind of source")
 
 
 def _repository(text: str) -> str:
     parts = _web(text)
     if parts.query or parts.fragment:
-        raise _wrong("has a query or a fragment, below which no files can be found")
+        raise _wrong("has a query or a fragment, which an address of files cannot have")
     if parts.username or parts.password:
         raise _wrong("holds credentials, which do not belong here")
     return text.rstrip("/")
@@ -63,7 +63,7 @@ def _collector(text: str) -> str:
     if not text:
         return text
     if not text.startswith(WEB_SCHEMES):
-        raise _wrong("is no address of a web server")
+        raise _wrong("is not an address of a web server")
     return _repository(text)
 
 
@@ -74,13 +74,13 @@ def _web(text: str) -> SplitResult:
     except ValueError as error:
         raise _wrong("has no valid host or port") from error
     if not parts.hostname or not text.isascii() or not text.isprintable() or " " in text:
-        raise _wrong("is no address of a web server")
+        raise _wrong("is not an address of a web server")
     return parts
 
 
 def _scope(text: str) -> str:
     if text and not _SCOPE.fullmatch(text):
-        raise _wrong("is no scope")
+        raise _wrong("is not a scope")
     return text
 
 
@@ -88,7 +88,7 @@ def _digest(value: object) -> Digest:
     try:
         return Digest.parse(value if isinstance(value, str) else "")
     except InvalidDigest as error:
-        raise _wrong("is no content digest") from error
+        raise _wrong("is not a content digest") from error
 
 
 def _instant(value: object) -> datetime:
@@ -97,14 +97,14 @@ def _instant(value: object) -> datetime:
         if isinstance(instant, datetime) and instant.tzinfo is not None:
             return instant.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise _wrong("is no point in time") from error
-    raise _wrong("is no point in time with a time zone")
+        raise _wrong("is not a point in time") from error
+    raise _wrong("is not a point in time with a time zone")
 
 
 def _enforcement_point(value: object) -> EnforcementPoint:
     if value in ("create", "gate", "start"):
         return EnforcementPoint(value)
-    raise _wrong("is no enforcement point that can be switched")
+    raise _wrong("is not an enforcement point that can be switched")
 
 
 def _text(text: str) -> str:
@@ -135,7 +135,7 @@ def _mirror(text: str) -> str:
     except ValueError as error:
         raise _wrong("has no valid port") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _wrong("is no address of a registry")
+        raise _wrong("is not an address of a registry")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise _wrong("has a path, which engines refuse in a mirror")
     if parts.username or parts.password:
@@ -146,19 +146,19 @@ def _mirror(text: str) -> str:
 def _service(text: str) -> str:
     match = _SERVICE.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65536:
-        raise _wrong("is no host:port, host:port/tcp or host:port/udp")
+        raise _wrong("is not a host:port, host:port/tcp or host:port/udp")
     return text
 
 
 def _name(text: str) -> str:
     if not _HOST.fullmatch(text):
-        raise _wrong("is no host name")
+        raise _wrong("is not a host name")
     return text.lower()
 
 
 def _layer(text: str) -> str:
     if text not in LAYERS:
-        raise _wrong("is no layer of the lockdown")
+        raise _wrong("is not a layer of the lockdown")
     return text
 
 
@@ -195,7 +195,7 @@ def _loopback(text: str) -> str:
     except ValueError:
         local = False
     if not local or not port.isdecimal() or not int(port[:6]) < 65536:
-        raise _wrong("is no loopback address with a port")
+        raise _wrong("is not a loopback address with a port")
     return text
 
 

@@ -23,7 +23,7 @@ def from_bytes(data: bytes) -> Config:
         return msgspec.json.decode(data, type=Config)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigInvalid(
-            [f"what was handed to the daemon is no configuration: {error}"],
+            [f"what was handed to the daemon is not a configuration: {error}"],
             hint="start the daemon with `dockwarden run`, which writes it",
         ) from error
 

@@ -115,7 +115,7 @@ def _credentials(environ: Mapping[str, str]) -> tuple[Layer, list[str]]:
 
 
 def _plant(tree: dict[str, Any], path: list[str], text: str) -> None:
-    """Put a value at its place; one that stands where a table must be loses its own children."""
+    """Put a value at its place; one in place of a table loses its own children."""
     for key in path[:-1]:
         child = tree.setdefault(key, {})
         if not isinstance(child, dict):

@@ -30,7 +30,7 @@ class ExemptionTable(Table):
         description='"sha256:" and 64 lower-case hexadecimal digits'
     )
     reason: grammar.Line = Field(description="a line in quotes: why this image may run here")
-    owner: grammar.Line = Field(description="a line in quotes: who answers for it")
+    owner: grammar.Line = Field(description="a line in quotes: who is responsible for it")
     expires: grammar.Instant = Field(
         description="a time with its zone, such as 2027-01-31T00:00:00Z"
     )

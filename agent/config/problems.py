@@ -38,7 +38,7 @@ def _wanted(layer: Layer, path: KeyPath) -> str:
 
 
 def _spot(path: KeyPath) -> str:
-    """A key as it stands in TOML: its table in brackets, then its name."""
+    """A key as it is written in TOML: its table in brackets, then its name."""
     *table, key = (shown_key(part) for part in path)
     if table and table[-1].startswith("#"):
         return f"[[{'.'.join(table[:-1])}]] {table[-1]} {key}"

@@ -1,4 +1,4 @@
-"""Looks whether everything the agent needs is there, and says how to mend what is not.
+"""Checks whether everything that the agent needs is there, and says how to correct what is not.
 
 Reads only; needs no running agent, but believes one that runs.
 """

@@ -49,7 +49,7 @@ def gate(status: Status) -> Result:
 
 
 def allowlist(status: Status) -> Result:
-    """Whether there is one to judge by, and whether it is fresh."""
+    """Whether there is a trusted one, and whether it is fresh."""
     if not status:
         return skipped("allowlist", _NOT_ASKED, "dockwarden allowlist show")
     told = status.get("allowlist") or {}
@@ -58,7 +58,7 @@ def allowlist(status: Status) -> Result:
         return failed("allowlist", told.get("error") or "none is trusted yet", fix)
     found = f"sequence {told['sequence']}, {told.get('freshness')}"
     if error := told.get("error") or told.get("sync_error"):
-        return warning("allowlist", f"{found}; a newer one: {error}", "mend what it names")
+        return warning("allowlist", f"{found}; a newer one: {error}", "correct what it names")
     if told.get("freshness") not in ("fresh", "unsigned"):
         return failed("allowlist", found, "publish its timestamp again; dockwarden sync --wait")
     return ok("allowlist", found)
@@ -84,11 +84,13 @@ def lockdown(config: Config, status: Status) -> Iterator[Result]:
             yield ok(name, "in place")
         elif status.get("mode") == "observe":
             yield warning(
-                name, "not in place: " + "; ".join(wrong), 'it comes with mode = "enforce"'
+                name, "not in place: " + "; ".join(wrong), 'mode = "enforce" puts it in place'
             )
         else:
             yield failed(
-                name, "; ".join(wrong) or "not in place", "dockwarden plan shows all of it"
+                name,
+                "; ".join(wrong) or "not in place",
+                "dockwarden plan shows the whole difference",
             )
 
 
@@ -100,7 +102,7 @@ def collector(config: Config, status: Status) -> Result:
     if not told:
         return skipped("reports", _NOT_ASKED)
     if told.get("error"):
-        fix = "sudo dockwarden enrol, if it is refused; else see the check `collector`"
+        fix = "sudo dockwarden enrol, if the host is refused; else see the check `collector`"
         return failed("reports", f"{told['error']}; {told.get('waiting')} waiting", fix)
     return ok("reports", f"they arrive; {told.get('waiting')} waiting")
 

@@ -38,7 +38,7 @@ def cgroups(config: Config, engine_version: str) -> tuple[Result, str]:
         return failed("cgroup", f"{name} at {mount} cannot be written", fix), version
     missing = [r for r in config.gate.roots if not Path(mount, r.strip("/")).is_dir()]
     if missing:
-        fix = 'correct [gate] roots; "/" is everything'
+        fix = 'correct [gate] roots; "/" means the whole tree'
         return failed("cgroup", f"{name}: there is no {', '.join(missing)}", fix), version
     return ok("cgroup", f"{name} at {mount}"), version
 
@@ -51,7 +51,7 @@ def clock() -> Result:
         return skipped("clock", "the kernel does not say whether it is synchronized")
     if state == _UNSYNCHRONIZED:
         fix = "run a time service: apt install systemd-timesyncd, or chrony"
-        return warning("clock", "it is not synchronized: approvals end by it", fix)
+        return warning("clock", "it is not synchronized: approvals end by this clock", fix)
     return ok("clock", "synchronized")
 
 
@@ -67,7 +67,7 @@ def disks(config: Config) -> Iterator[Result]:
             continue
         found = f"{folder}: {usage.free / 1e9:.1f} GB free"
         if usage.free < _LEAST_BYTES:
-            yield failed(check, found, "make room: findings and the last list could not be kept")
+            yield failed(check, found, "make room: findings and the last list cannot be stored")
         elif usage.free / usage.total < _LEAST_SHARE:
             yield warning(check, found, "make room soon")
         else:
@@ -77,7 +77,7 @@ def disks(config: Config) -> Iterator[Result]:
 def permissions(config: Config, files: tuple[str, ...]) -> Result:
     """Who can write what decides over this host; only root may."""
     if os.geteuid() != 0:
-        return skipped("permissions", "only root can tell", "sudo dockwarden doctor")
+        return skipped("permissions", "only root can check this", "sudo dockwarden doctor")
     paths = [*files, *(str(Path(file).parent) for file in files), config.agent.state_dir]
     paths += [] if config.allowlist.signed else [config.allowlist.path]
     wrong = []
@@ -90,5 +90,5 @@ def permissions(config: Config, files: tuple[str, ...]) -> Result:
             wrong.append(path)
     if wrong:
         fix = f"chown root: {' '.join(wrong)}; chmod go-w {' '.join(wrong)}"
-        return failed("permissions", f"others than root may write {', '.join(wrong)}", fix)
-    return ok("permissions", "configuration, list and state belong to root alone")
+        return failed("permissions", f"users other than root may write {', '.join(wrong)}", fix)
+    return ok("permissions", "only root can write configuration, list and state")

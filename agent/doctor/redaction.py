@@ -1,6 +1,6 @@
 """Takes secrets out of text that leaves the host: those known here, and what looks like one.
 
-Both, since a secret may stand in a log line where nobody expects it, and an unknown one has only
+Both, since a secret may be in a log line where nobody expects it, and an unknown one has only
 its looks.
 """
 

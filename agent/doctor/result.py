@@ -1,4 +1,4 @@
-"""What came of one check."""
+"""The outcome of one check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,7 +29,7 @@ def ok(check: str, found: str) -> Result:
 
 
 def warning(check: str, found: str, fix: str) -> Result:
-    """It works, but not for ever, or not as well as it could."""
+    """It works, but may stop working, or could work better."""
     return Result(check, State.WARNING, found, fix)
 
 

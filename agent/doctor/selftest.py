@@ -57,7 +57,7 @@ def _mirror(config: Config, engine: SelftestEngine) -> Result:
         return ok("mirror", f"the engine pulls from {mirror} alone")
     found = f"the engine pulls from {', '.join(used) or 'public registries'}"
     if config.agent.mode == "observe":
-        return warning("mirror", found, 'it is set with mode = "enforce"')
+        return warning("mirror", found, 'mode = "enforce" sets it')
     return failed("mirror", found, "sudo dockwarden plan shows what differs")
 
 
@@ -123,7 +123,7 @@ def _verdict(check: str, engine: SelftestEngine, container_id: str, proof: Path)
         fix = "sudo dockwarden status; sudo dockwarden doctor; docs/operating.md, status"
         return failed(check, "an image that nobody approved RAN on this host", fix)
     if not over:
-        fix = "sudo dockwarden status: the gate, and what answers it"
+        fix = "sudo dockwarden status: see the gate and the reasons for degraded"
         return failed(check, f"it was still there after {_PATIENCE:g} s", fix)
     return ok(check, "stopped before its first instruction")
 
@@ -165,7 +165,7 @@ def _delivered(config: Config) -> Result:
         )
 
     if _until(delivered):
-        return ok("report", "the collector has it")
+        return ok("report", "the collector has received it")
     return failed("report", f"not delivered within {_PATIENCE:g} s", "sudo dockwarden status")
 
 

@@ -55,7 +55,7 @@ def reachable(check: str, url: str, ca_file: str, unset: str) -> Result:
                 with context.wrap_socket(plain, server_hostname=host):
                     pass
     except ssl.SSLError as error:
-        fix = "name its authority in ca_file, or correct its certificate"
+        fix = "give its certificate authority in ca_file, or correct its certificate"
         return failed(check, f"{where}: {error.reason or error}", fix)
     except OSError as error:
         fix = "check its name, the route and firewalls between; [egress] allow if it is proxied"
@@ -73,7 +73,7 @@ def unit() -> Result:
         fix = "sudo systemctl enable --now dockwarden; journalctl -u dockwarden says why it ended"
         return failed("systemd unit", found, fix)
     if enabled != "enabled":
-        fix = "sudo systemctl enable dockwarden, or nothing guards this host after a boot"
+        fix = "sudo systemctl enable dockwarden, or dockwarden does not run after a boot"
         return warning("systemd unit", found, fix)
     return ok("systemd unit", found)
 

@@ -58,7 +58,7 @@ def members(inputs: Inputs) -> Iterator[tuple[str, bytes]]:
         try:
             text = make()
         except (DockwardenError, OSError, subprocess.SubprocessError) as error:
-            text = f"not to be had: {error}\n"
+            text = f"not available: {error}\n"
         yield name, hidden(text).encode(errors="replace")
 
 
@@ -71,7 +71,7 @@ def write(path: Path, inputs: Inputs) -> list[tuple[str, int]]:
             with tarfile.open(fileobj=file, mode="w:gz") as tar:
                 return [_add(tar, name, content) for name, content in members(inputs)]
     except FileExistsError as error:
-        raise DockwardenError(f"{path} exists", hint="name another file: --file FILE") from error
+        raise DockwardenError(f"{path} exists", hint="choose another file: --file FILE") from error
     except OSError as error:
         raise DockwardenError(f"{path} cannot be written: {error.strerror}") from error
 

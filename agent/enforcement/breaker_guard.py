@@ -1,4 +1,4 @@
-"""Whom the circuit breaker spares (docs/adr/0004); must not know how anybody is ended."""
+"""Which containers the circuit breaker spares (docs/adr/0004); must not know how they are ended."""
 
 from collections.abc import Collection
 
@@ -56,7 +56,7 @@ class BreakerGuard:
                 self._services.finding_factory.notice(
                     "circuit_breaker.opened",
                     f"The circuit breaker opened: {self._circuit_breaker.refused_at} disruptive"
-                    " kills would have come together. What runs is reported instead. If the list"
+                    " kills would have happened at once. The agent reports instead. If the list"
                     " is right, run `dockwarden circuit-breaker reset`; else publish a corrected"
                     " list.",
                     kind=Kind.ALARM,

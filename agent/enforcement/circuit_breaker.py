@@ -68,7 +68,7 @@ class CircuitBreaker:
         self._vouched_until = 0.0
 
     def reset_by_hand(self, now: float) -> None:
-        """A person looked and wants it done: what is judged within `seconds` of `now` may be
+        """A person has checked and confirms: what is evaluated within `seconds` of `now` may be
         ended, however much it is. Until a new list arrives, which is that person's no more."""
         self.reset()
         self._vouched_until = now + self.limits.seconds

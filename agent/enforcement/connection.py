@@ -10,11 +10,11 @@ from core.findings.finding import Kind
 
 
 class EngineMoved(DockwardenError):
-    """The engine keeps its containers elsewhere than the gate was told: start anew."""
+    """The engine keeps its containers elsewhere than the gate expects: restart."""
 
 
 class Connection:
-    """Follows the stream's ups and downs; after each up, everything is judged again.
+    """Follows whether the stream is open; each time it opens, everything is evaluated again.
 
     `ask` brings the engine's information; `moved` hears of its root directory when it is not
     `root`, the one that the gate was given (empty: unknown).
@@ -70,5 +70,5 @@ class Connection:
             self._moved(info.root_dir)
             raise EngineMoved(
                 f"the engine's root directory is {info.root_dir}, not {self._root or 'known'}",
-                hint="the agent ends, to start anew with the gate on the right place",
+                hint="the agent ends, so that it restarts with the gate at the right place",
             )

@@ -1,4 +1,4 @@
-"""What is done to a container, on the pool, and what came of it; decides nothing."""
+"""What is done to a container, on the pool, and the outcome; decides nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ KERNEL_SECONDS = 1.0  # how long SIGKILL alone is waited for before the engine i
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came of an action. `gone_ns` is the wall clock, in nanoseconds since the epoch, at
+    """The outcome of an action. `gone_ns` is the wall clock, in nanoseconds since the epoch, at
     which no process of it was left (None: there may still be some)."""
 
     action: Action
@@ -39,12 +39,12 @@ class ContainerActions:
     allow_derived: bool = False
 
     def inspect(self, container_id: str) -> Container | None:
-        """The container with everything that judging it takes."""
+        """The container with everything that its evaluation needs."""
         container = self.engine.container(container_id)
         return self.with_chain(container) if container else None
 
     def inspect_all(self) -> list[Container]:
-        """All containers with everything that judging them takes."""
+        """All containers with everything that their evaluation needs."""
         return [self.with_chain(container) for container in self.engine.containers()]
 
     def with_chain(self, container: Container) -> Container:

@@ -93,7 +93,7 @@ class ContainerFindings(FindingFactory):
         refused = action.touches
         done = "refused" if refused else "reported"
         decision = Decision(
-            Verdict.UNLISTED, "a build step runs what no allowlist can name (build_steps)"
+            Verdict.UNLISTED, "a build step runs an image that no allowlist can name (build_steps)"
         )
         outcome = Outcome(action, EnforcementPoint.BUILD, 0.0 if refused else None, held_ms)
         container = Container(id=step, name=f"build step {step}", image=None, state=_UNKNOWN)
@@ -104,7 +104,7 @@ class ContainerFindings(FindingFactory):
         )
 
     def _ran_ms(self, tracked: TrackedContainer, result: ActionResult) -> float | None:
-        """0 where no process of it ever ran; None where nobody can know.
+        """0 where no process of it ran; None where nobody can know.
 
         Counted from the engine's start event, which comes some 3 ms after the first instruction.
         """

@@ -1,4 +1,4 @@
-"""Which containers there are, which are gone, and whom to look at again when.
+"""Which containers there are, which are gone, and which to inspect again when.
 
 What it must not know: verdicts and what comes of them. Every method runs on the loop's thread.
 """
@@ -27,7 +27,7 @@ class ContainerTable:
         self._gate = gate
         self._retries: list[tuple[float, str]] = []
         self.entries: dict[str, TrackedContainer] = {}
-        # Destroyed of late: what was decided about each, None if it was never judged.
+        # Destroyed lately: what was decided about each, None if it was never evaluated.
         self.tombstones: OrderedDict[str, Action | None] = OrderedDict()
 
     def track(
@@ -54,13 +54,13 @@ class ContainerTable:
 
     @property
     def idle(self) -> bool:
-        """Whether every container is judged and nothing about any is under way."""
+        """Whether every container is evaluated and nothing about any is under way."""
         return all(
             tracked.idle and tracked.decision is not None for tracked in self.entries.values()
         )
 
     def inspect_later(self, tracked: TrackedContainer, error: DockwardenError) -> None:
-        """The engine could not tell of it, or act on it: it is `due` after a growing wait."""
+        """The engine could not report on it, or act on it: it is `due` after a growing wait."""
         if tracked.attempts == 0:
             log.warning("container.not_looked_up", container=tracked.id[:12], error=str(error))
         wait = RETRY_SECONDS[min(tracked.attempts, len(RETRY_SECONDS) - 1)]
@@ -68,7 +68,7 @@ class ContainerTable:
         self._retries.append((self._clock.monotonic() + wait, tracked.id))
 
     def due(self) -> list[TrackedContainer]:
-        """Those whose wait is over; each is told once."""
+        """Those whose wait is over; each is returned once."""
         now = self._clock.monotonic()
         due = [container_id for when, container_id in self._retries if when <= now]
         self._retries = [(when, cid) for when, cid in self._retries if when > now]

@@ -24,7 +24,7 @@ log = get_logger(__name__)
 
 
 class Enforcer:
-    """Has containers judged as they come; `watching_since_ns`: events older than this (by the
+    """Has containers evaluated as they come; `watching_since_ns`: events older than this (by the
     engine's clock, nanoseconds since the epoch) are replayed."""
 
     def __init__(self, policy: Policy, services: Services, circuit_breaker: CircuitBreaker) -> None:
@@ -40,7 +40,7 @@ class Enforcer:
 
     @property
     def idle(self) -> bool:
-        """Whether every container is judged and nothing about any is under way."""
+        """Whether every container is evaluated and nothing about any is under way."""
         return self.table.idle
 
     def on_event(self, event: EngineEvent) -> None:

@@ -1,4 +1,4 @@
-"""What the enforcement loop was told to do, as one value, and how it judges by it."""
+"""The settings of the enforcement loop, as one value, and how it evaluates by them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -66,7 +66,7 @@ class Policy:
         if trusted is None:
             return undetermined("this host has no trusted allowlist yet")
         if container.image is None:
-            return undetermined("the engine did not tell the image's digest")
+            return undetermined("the engine did not report the image's digest")
         return decide(
             container.image,
             trusted.about(container.image),

@@ -17,7 +17,7 @@ from core.image.identity import Container, ContainerState
 
 
 class Evaluator:
-    """Looks containers up, judges them by the list in force, and has the verdicts carried out.
+    """Looks containers up, evaluates them by the list in force, and has the verdicts carried out.
 
     Every method runs on the loop's thread. `trusted` is the list in force, None before any;
     `time` what verdicts go by; `closed` is set while the list is too stale to approve anything.
@@ -41,14 +41,14 @@ class Evaluator:
         self.closed: ListFreshness | None = None
 
     def close(self, found: ListFreshness | None) -> None:
-        """Approve nothing while the list stands like this; None: approve as usual."""
+        """Approve nothing while the list is in this state; None: approve as usual."""
         self.closed = found
         self._breaker_guard.refuse_starts = found is not None
 
     # Looking up.
 
     def inspect(self, tracked: TrackedContainer) -> None:
-        """Ask the engine, elsewhere, which image it is; judge when the answer is here."""
+        """Ask the engine, elsewhere, which image it is; evaluate when the answer is here."""
         if tracked.inspecting:
             return
         tracked.inspecting = True
@@ -93,11 +93,11 @@ class Evaluator:
         for tracked in self._table.due():
             self.inspect(tracked)
 
-    # Judging and acting.
+    # Evaluating and acting.
 
     def decide(self, tracked: TrackedContainer) -> None:
         """Give the container its verdict by the list in force now."""
-        assert tracked.container is not None  # only what was looked up can be judged
+        assert tracked.container is not None  # only what was looked up can be evaluated
         decision = self._policy.evaluate(tracked.container, self.trusted, now=self.time.now())
         tracked.decision = closed(decision, self.closed) if self.closed else decision
         self._breaker_guard.evaluated(tracked)
@@ -126,7 +126,7 @@ class Evaluator:
 
     @staticmethod
     def _is_news(tracked: TrackedContainer) -> bool:
-        """Whether one that does not run (any more) is judged for the first time since it did."""
+        """Whether one that does not run (any more) is evaluated for the first time since it did."""
         state = tracked.container.state if tracked.container else ContainerState.UNKNOWN
         created = state is ContainerState.CREATED and tracked.seen_by is not EnforcementPoint.RESCAN
         return not tracked.evaluated and (tracked.ran or created)
@@ -137,7 +137,7 @@ class Evaluator:
             self._executor.rule(tracked, GateDecision.KILL)
         self._services.gate.refuse(tracked.id)
         if held and tracked.at_gate:
-            return  # what came of it is the gate's to say
+            return  # the gate reports the outcome
         if tracked.live:
             self._executor.end(tracked)
         elif tracked.caught_at_gate and not tracked.at_gate:

@@ -1,6 +1,6 @@
-"""Carries out what was decided about a container, and records what came of it.
+"""Carries out what was decided about a container, and records the outcome.
 
-What it must not know: why somebody was judged so, and how the engine or the kernel are asked.
+It must not know why a container got its verdict, or how the engine and the kernel are asked.
 """
 
 from agent.enforcement.container_actions import ActionResult
@@ -39,7 +39,7 @@ class Executor:
             self._report(tracked)
 
     def _report(self, tracked: TrackedContainer) -> None:
-        assert tracked.decision is not None  # only what was judged is reported
+        assert tracked.decision is not None  # only what was evaluated is reported
         self._services.emit(self._services.finding_factory.reported(tracked, tracked.decision))
 
     def refuse(self, tracked: TrackedContainer) -> None:
@@ -106,7 +106,7 @@ class Executor:
 
     def conclude(self, tracked: TrackedContainer) -> None:
         """Record what was done, once nobody can still say that something ran: the gate may have
-        it in hand, and a removal's events (a start among them) end with the destruction."""
+        it, and a removal's events (a start among them) end with the destruction."""
         if tracked.result is None or tracked.at_gate:
             return
         pending, result = tracked.result
@@ -137,6 +137,8 @@ class Executor:
         if not (tracked.gone and tracked.idle):
             return
         if tracked.decision is None and tracked.ran:
-            tracked.decision = undetermined("it was gone before its image could be looked up")
+            tracked.decision = undetermined(
+                "the container was gone before its image could be looked up"
+            )
             self._report(tracked)
         self._table.forget(tracked)

@@ -14,7 +14,7 @@ from core.findings.finding import Kind
 
 
 class GateHandler:
-    """Answers the gate by what is decided; `state` is whether it stands."""
+    """Answers the gate by what is decided; `state` is whether the gate works."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class GateHandler:
         self._executor.forget(tracked)
 
     def on_gate_state(self, state: GateState) -> None:
-        """The gate stands or does not; without it the other two enforcement points go on."""
+        """The gate works or does not; without it the other two enforcement points go on."""
         if state == self.state:
             return
         self.state = state
@@ -108,7 +108,7 @@ class GateHandler:
             self._executor.forget(tracked)
 
     def _tell_gate(self) -> None:
-        """Tell a new gate all that is decided."""
+        """Inform a new gate about all that is decided."""
         for tracked in self._table.entries.values():
             if tracked.decision is None:
                 continue

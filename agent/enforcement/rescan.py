@@ -1,4 +1,4 @@
-"""Judging everything again: at start, after gaps, on a new list, when an approval ends, by period.
+"""Evaluates everything again: at start, after gaps, on a new list, at an approval's end, by period.
 
 Works on the enforcement loop's cases, on its thread.
 """
@@ -24,7 +24,7 @@ LISTED_TO = timedelta(seconds=1)
 
 
 class Rescanner:
-    """Lists all containers and judges each, so that no gap is trusted."""
+    """Lists all containers and evaluates each, so that no gap in the events matters."""
 
     def __init__(self, enforcer: Enforcer, *, watched_since: datetime | None = None) -> None:
         """`watched_since`: until when an earlier process had dealt with everything."""
@@ -36,7 +36,7 @@ class Rescanner:
         self.engine_error = ""
 
     def rescan(self, why: str) -> None:
-        """List all containers elsewhere, then judge them; one rescan at a time."""
+        """List all containers elsewhere, then evaluate them; one rescan at a time."""
         if self._under_way:
             self._again = why
             return
@@ -84,7 +84,7 @@ class Rescanner:
 
     def _drop_missing(self, listed: set[str], state_changes: Mapping[str, int]) -> None:
         """Whatever was known before the engine was asked, and is not listed again and again, is
-        gone. Not at once: its last events may be on their way, and tell what it did."""
+        gone. Not at once: its last events may be on their way, and report what it did."""
         now = self._enforcer.services.clock.monotonic()
         for tracked in list(self._enforcer.table.entries.values()):
             if tracked.id in listed or tracked.id not in state_changes:
@@ -103,13 +103,13 @@ class Rescanner:
         return tracked
 
     def evaluate_known(self) -> None:
-        """Judge all known containers by the list in force now (a new one, or one of whose
+        """Evaluate all known containers by the list in force now (a new one, or one of whose
         approvals ended); needs no engine."""
         self._enforcer.services.gate.forget()
         self.evaluate_again(list(self._enforcer.table.entries.values()))
 
     def evaluate_again(self, entries: Sequence[TrackedContainer]) -> None:
-        """Judge these; the circuit breaker is asked once for all that would be ended."""
+        """Evaluate these; the circuit breaker is asked once for all that would be ended."""
         enforcer = self._enforcer
         evaluated = [
             c for c in entries if c.container is not None and not (c.inspecting or c.acting)
@@ -147,7 +147,7 @@ class Rescanner:
         return made is None or made.timestamp() * 1e9 < self._enforcer.watching_since_ns
 
     def _is_missed(self, tracked: TrackedContainer) -> bool:
-        """Whether it ran and ended while nobody watched: it is judged too late."""
+        """Whether it ran and ended while nobody watched: it is evaluated too late."""
         container = tracked.container
         return (
             self._watched_since is not None

@@ -1,4 +1,4 @@
-"""What is known and in hand about one container; owned by the enforcement loop."""
+"""What is known about one container and under way; owned by the enforcement loop."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ _LATE_NS = 60_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class PendingAction:
-    """By which decision a container is acted upon, and under which finding it will be told."""
+    """The decision for an action on a container, and the finding that will report it."""
 
     finding_id: str
     decision: Decision
@@ -49,7 +49,7 @@ class TrackedContainer:
     began_ns: int | None = None  # when its last run started, also after its end
     before_ns: int | None = 0  # as ran_ns, when that run started
     ended: bool = False  # a run of it is over
-    has_run: bool = False  # ever: it may hold data that somebody wants
+    has_run: bool = False  # at some time: it may hold data that somebody wants
     concluded_ns: int | None = None  # up to when (as started_ns) its runs are dealt with
     reported_state: ContainerState | None = None  # its state by the events
     state_changes: int = 0  # how many events changed its state
@@ -61,10 +61,10 @@ class TrackedContainer:
     missing_since: float | None = None  # not listed any more (monotonic seconds)
     gone: bool = False  # the engine destroyed it
     removed: bool = False  # by us
-    was_let_run: bool = False  # this run began before it could be judged, or with our leave
+    was_let_run: bool = False  # this run began before it could be evaluated, or with our permission
     evaluated: bool = False  # in this occurrence, and not just undetermined
     reported: bool = False  # in this occurrence
-    failed: bool = False  # acting on it failed, and that was told
+    failed: bool = False  # acting on it failed, and that was reported
     attempts: int = 0
     result: tuple[PendingAction, ActionResult] | None = (
         None  # waiting for the gate's or the engine's last word

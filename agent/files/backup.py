@@ -1,7 +1,7 @@
 """Keeps what a file was before the agent first touched it; knows no meaning of any file.
 
-One record a file, written durably before the file is. What a kill leaves in between is told by
-looking at the file: `written` lists what was made from the original, so whoever finds one of
+One record a file, written durably before the file is. What a kill leaves in between is found by
+looking at the file: `written` lists what was made from the original, so a reader that finds one of
 these (or the original itself) knows that nobody else has been there.
 """
 
@@ -127,8 +127,8 @@ class Backups:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise LayerFailed(
                 f"the backup {place} cannot be read: {error!r}",
-                hint="it holds the file's original content as base64 under original.data; put the "
-                "file right by hand, then remove the backup",
+                hint="it holds the file's original content as base64 under original.data; "
+                "restore the file by hand, then remove the backup",
             ) from error
 
 

@@ -63,7 +63,7 @@ def _target(path: Path) -> Path | None:
 
 def read(path: Path) -> tuple[FileState, tuple[int, ...]]:
     """The file's state, and a stamp that shows later whether it was changed. Raises
-    `LayerFailed` for what is no regular file."""
+    `LayerFailed` for what is not a regular file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
@@ -74,8 +74,8 @@ def read(path: Path) -> tuple[FileState, tuple[int, ...]]:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             raise LayerFailed(
-                f"{path} is no regular file of at most {LARGEST} bytes",
-                hint="look at it: ls -l; the agent leaves it alone",
+                f"{path} is not a regular file of at most {LARGEST} bytes",
+                hint="examine it: ls -l; the agent leaves it alone",
             )
         data = _content(descriptor)
         mode = stat.S_IMODE(found.st_mode)
@@ -113,7 +113,7 @@ def write(path: Path, state: FileState, stamp: tuple[int, ...] | None) -> None:
 
 def failed(path: Path, error: OSError) -> LayerFailed:
     """An error of the system in words, with what to do."""
-    hint = _HINTS.get(error.errno or 0, "see what is special about this file: ls -l, mount, dmesg")
+    hint = _HINTS.get(error.errno or 0, "examine this file: ls -l, mount, dmesg")
     return LayerFailed(f"{path}: {error.strerror}", hint=f"{hint}; nothing was changed")
 
 
@@ -132,7 +132,9 @@ def _check(path: Path, stamp: tuple[int, ...] | None) -> None:
     except FileNotFoundError:
         now = ()
     if now != stamp:
-        raise LayerFailed(f"{path} was changed by somebody just now", hint="it is looked at again")
+        raise LayerFailed(
+            f"{path} was changed by another process just now", hint="dockwarden checks it again"
+        )
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:

@@ -143,9 +143,9 @@ def plan_return(record: Record) -> Return:
     except InvalidFile as error:
         raise LayerFailed(
             f"{path}: {error.message}",
-            hint=f"{error.hint or 'mend it by hand'}, then restore again; the original is kept",
+            hint=f"{error.hint or 'correct it by hand'}, then restore again; the original is kept",
         ) from error
-    words = "somebody else has edited it meanwhile: only our part was taken back"
+    words = "somebody else has edited it meanwhile: only dockwarden's part was removed"
     return Return(record, state, stamp, replace(state, data=data), words)
 
 

@@ -1,6 +1,6 @@
 """Reports what the firewall refused: each registry and source at once, its repeats by the minute.
 
-Whoever retries in a loop makes one finding a minute with a count, and hides nobody else's.
+A client that retries in a loop makes one finding a minute with a count, and hides no other.
 """
 
 from collections import OrderedDict
@@ -51,7 +51,7 @@ class EgressDenials:
             series.waiting = replace(refusal, count=count)
 
     def tick(self) -> None:
-        """Tell of the repeats whose minute is over."""
+        """Report the repeats whose minute is over."""
         now = self._clock.monotonic()
         for key, series in list(self._series.items()):
             if series.waiting is not None and now - series.told_at >= QUIET_SECONDS:

@@ -1,6 +1,6 @@
 """Reports what else on the host runs or fetches images: each once, while it lasts.
 
-It judges nothing: names can be worn by anything, so this is for people to look at.
+It evaluates nothing: anything can have any name, so this is for people to read.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ class ForeignEngines:
         where = f" in container {one.container[:12]}" if one.container else ""
         summary = (
             f"{one.kind} runs beside the guarded engine (process {one.pid}, {one.user}{where}): "
-            "what it runs is not judged."
+            "dockwarden does not evaluate what it runs."
         )
         details = {
             "engine": one.kind,

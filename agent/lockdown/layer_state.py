@@ -53,7 +53,7 @@ class RevertBackoff:
         return True
 
     def over(self, now: float) -> bool:
-        """Whether a pause has ended now; told once."""
+        """Whether a pause has ended now; true once."""
         if self._until is None or now < self._until:
             return False
         self._until, self._ended = None, now
@@ -63,7 +63,7 @@ class RevertBackoff:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a layer is looked at: who changed it, and how often it mended itself at once."""
+    """Why a layer is checked: who changed it, and how often it restored itself at once."""
 
     culprit: str = ""
     mended: int = 0
@@ -71,7 +71,7 @@ class Cause:
 
 @dataclass(slots=True)
 class LayerState:
-    """One layer. `mended` counts its heals; `again`: look once more after the look under way."""
+    """One layer. `mended` counts how often it was restored; `again`: check once more afterwards."""
 
     layer: Layer
     backoff: RevertBackoff

@@ -20,7 +20,7 @@ Rows = list[dict[str, Any]]
 
 
 class Reconciler:
-    """Checks layers when told to and by period. `mend` False only reports what it finds."""
+    """Checks layers on request and by period. `mend` False only reports what it finds."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class Reconciler:
         emit: Callable[[Finding], None],
         healing: Callable[[str, bool], None] = lambda _name, _on: None,
     ) -> None:
-        """`healing` informs a layer that mends itself at once whether it may; it is called with the
-        layer's other work and raises as that does."""
+        """`healing` informs a layer that restores itself at once whether it may; it is called with
+        the layer's other work and raises as that does."""
         self._healing = healing
         self.states = {layer.name: LayerState(layer, RevertBackoff(limits)) for layer in layers}
         self._mend = mend
@@ -52,13 +52,13 @@ class Reconciler:
         self._await_restore: list[Callable[[Rows], None]] = []
 
     def mends(self, mend: bool) -> None:
-        """From now on mend what differs, or only report it; look at all at once."""
+        """From now on restore what differs, or only report it; check all at once."""
         if mend is not self._mend:
             self._mend = mend
             self.check()
 
     def check(self, names: Iterable[str] = ()) -> None:
-        """Look at these layers (none named: all) and mend them if that is wanted."""
+        """Check these layers (none named: all) and restore them if `mend` is set."""
         for name in list(names) or list(self.states):
             state = self.states[name]
             if self.stood_down:
@@ -92,13 +92,13 @@ class Reconciler:
     # Restoring.
 
     def restore(self, then: Callable[[Rows], None]) -> None:
-        """Put everything back, elsewhere, and stand down until the agent starts anew; `then` gets
+        """Put everything back, elsewhere, and stop until the agent is restarted; `then` gets
         a row a layer. Whatever is being done to a layer is done first."""
         self._await_restore.append(then)
         if not self.stood_down:
             self.stood_down = True
             summary = (
-                "The lockdown is taken back by hand; the agent keeps it down until it restarts."
+                "The lockdown was removed by hand; the agent keeps it off until it is restarted."
             )
             self._emit(self._finding_factory.notice("lockdown.restored", summary, kind=Kind.ALARM))
         self._restore_when_idle()
@@ -130,7 +130,7 @@ class Reconciler:
     # What is known.
 
     def looked_at(self, name: str) -> bool:
-        """Whether the first look at a layer, with what it mended, is over; so for no such layer."""
+        """Whether the first check of a layer, with what it restored, is over; true if unknown."""
         state = self.states.get(name)
         if state is None:
             return True
@@ -153,13 +153,13 @@ class Reconciler:
         ]
 
     def degraded(self) -> list[str]:
-        """Why the lockdown does not stand as configured, in words; in observe mode it need not."""
+        """Why the lockdown is not as configured, in words; in observe mode it need not be."""
         if self.stood_down:
             return ["the lockdown was restored by hand: restart the agent to put it back"]
         reasons = []
         for row in self.status() if self._mend else []:
             if row["conflict"]:
-                reasons.append(f"{row['layer']}: somebody else keeps undoing it; left alone")
+                reasons.append(f"{row['layer']}: another tool keeps reverting it; left alone")
             reasons += [
                 f"{row['layer']}: {words}" for words in (row["error"], *row["drift"]) if words
             ]
@@ -199,11 +199,11 @@ class Reconciler:
         if state.error == error:
             return
         state.error = error
-        summary = f"{state.layer.name} cannot be kept as it should be: {error}"
+        summary = f"{state.layer.name} cannot be put in the desired state: {error}"
         self._say("lockdown.failed", summary, state, cause, kind=Kind.ALARM)
 
     def _compare(self, state: LayerState, found: Drift, cause: Cause, *, mended: bool) -> None:
-        """`mended`: what differed is mended, and only what is blocked is left."""
+        """`mended`: what differed was restored, and only what is blocked is left."""
         before, state.error, state.drift = state.words(), "", found
         if mended:
             state.drift = Drift(found.layer, blocked=found.blocked, notes=found.notes)

@@ -3,7 +3,7 @@
 import re
 
 _CREDENTIALS = re.compile(r"(:(?:\\?/){2})[^/\s\"'@\\]+@")
-# Only the end of a key is looked at: whatever stands before it would be tried from every letter of
+# Only the end of a key is looked at: whatever is before it would be tried from every letter of
 # it, which took minutes for one word of 20,000 letters.
 _SECRET = re.compile(
     r"""(?ix) ( (?:token|secret|passw(?:or)?d|credential|api-?key|auth) ["']? \s*+ [:=] \s*+ )

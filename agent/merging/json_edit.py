@@ -81,7 +81,7 @@ def remove(text: str, path: Path) -> str:
 
 
 def is_empty(text: str, path: Path = ()) -> bool:
-    """Whether nothing stands at `path`, or an object without members."""
+    """Whether nothing is at `path`, or an object without members."""
     node = find(text, path)
     return node is None or (node.kind == "object" and not node.members)
 
@@ -95,7 +95,7 @@ def _root(text: str) -> Node | None:
 
 def _no_object(path: Path, node: Node) -> InvalidFile:
     what = shortened(named(path), 80) if path else "the document"
-    return InvalidFile(f"{what} is of type {node.kind}; it must be an object", hint="mend it")
+    return InvalidFile(f"{what} is of type {node.kind}; it must be an object", hint="correct it")
 
 
 def _member(node: Node, key: str) -> Member | None:

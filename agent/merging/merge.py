@@ -13,7 +13,7 @@ from agent.merging import json_edit
 from core.base_errors import InvalidFile
 from core.json_scan import decoded
 
-BEGIN = "# >>> dockwarden: do not edit, `dockwarden restore` takes this away"
+BEGIN = "# >>> dockwarden: do not edit; `dockwarden restore` removes this block"
 END = "# <<< dockwarden"
 
 
@@ -22,7 +22,7 @@ class Edit:
     """One key of a JSON file: what it has to be.
 
     `neutral` is what undoes it in a running program that keeps the old value of an absent key;
-    None where there is no such thing. With `keep`, whatever stands there already is left.
+    None where there is no such thing. With `keep`, whatever is there already is left.
     """
 
     path: tuple[str, ...]
@@ -169,7 +169,7 @@ def _check_type(edit: Edit, found: Any) -> None:
     if actual != wanted and not one_is_empty:
         raise InvalidFile(
             f"{json_edit.named(edit.path)} is {actual}; it must be {wanted}",
-            hint="mend it by hand: the program that reads the file would refuse it",
+            hint="correct it by hand: the program that reads the file would refuse it",
         )
 
 

@@ -54,7 +54,7 @@ def engine_advice(current: bytes | None, wish: EngineWish) -> tuple[str, ...]:
     """What is not as recommended but not ours to change, in words. Raises `InvalidFile`."""
     text = decoded(current or b"")
     advice = [
-        f"insecure-registries lists {entry}: images from there come without proof of who sent them"
+        f"insecure-registries lists {entry}: nothing proves where images from there come from"
         for entry in _insecure(text)
         if not _covers(entry, wish.mirror)
     ]
@@ -73,7 +73,7 @@ def _insecure(text: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
         raise InvalidFile(
             "insecure-registries must be a list of strings",
-            hint="mend it by hand: the engine would not start with it",
+            hint="correct it by hand: the engine would not start with it",
         )
     return found
 

@@ -16,7 +16,7 @@ from core.toml_fault import toml_fault
 
 DOCKER = ("transports", "docker")
 HUB = "docker.io"
-_HEAD = "# Written by dockwarden; edits are undone. `dockwarden restore` takes this file away.\n"
+_HEAD = "# Written by dockwarden, which reverts edits. `dockwarden restore` removes this file.\n"
 _REJECT = [{"type": "reject"}]
 _ACCEPT = [{"type": "insecureAcceptAnything"}]
 
@@ -64,7 +64,7 @@ def policy_advice(current: bytes | None, mirror: str) -> tuple[str, ...]:
     scopes = json_edit.value(decoded(current or b""), DOCKER)
     ours = {"", HUB, host_of(mirror)}
     return tuple(
-        f"transports.docker accepts images of {scope!r} by somebody else's entry"
+        f"transports.docker accepts images of {scope!r} by another tool's entry"
         for scope, demands in (scopes.items() if isinstance(scopes, dict) else ())
         if scope not in ours and demands != _REJECT
     )
@@ -72,7 +72,7 @@ def policy_advice(current: bytes | None, mirror: str) -> tuple[str, ...]:
 
 def buildkit_block(current: bytes | None, mirror: str, ca_file: str = "") -> Block:
     """Tables for the end of `buildkitd.toml`. Raises `InvalidFile` when the file is broken or
-    says something about these registries already: two tables of one name are no TOML."""
+    says something about these registries already: two tables of one name are not TOML."""
     host = host_of(mirror)
     lines = [f'[registry."{HUB}"]', f"mirrors = [{_quoted(host)}]"]
     if _plain(mirror) or ca_file:
@@ -86,7 +86,7 @@ def buildkit_block(current: bytes | None, mirror: str, ca_file: str = "") -> Blo
     if not isinstance(registries, dict) or (HUB in taken or (len(lines) > 2 and taken)):
         raise InvalidFile(
             f"it has a table of its own for {' and '.join(taken) or 'registry'}",
-            hint=f"take it out, or set there by hand: mirrors = [{_quoted(host)}]",
+            hint=f"remove it, or set in it by hand: mirrors = [{_quoted(host)}]",
         )
     _toml(f"{decoded(foreign)}\n{block.text}")
     return block
@@ -100,7 +100,7 @@ def _toml(text: str) -> dict[str, Any]:
         return tomllib.loads(plain)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
         problem = f"no TOML at {toml_fault(plain)}: {error}"
-        raise InvalidFile(problem, hint="mend the file by hand") from error
+        raise InvalidFile(problem, hint="correct the file by hand") from error
 
 
 def _plain(mirror: str) -> bool:

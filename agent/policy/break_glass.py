@@ -44,7 +44,7 @@ class BreakGlass:
         self._written_at = 0.0
 
     def start(self) -> None:
-        """Take up what an earlier process had begun; before anything is judged."""
+        """Continue what an earlier process had begun; before anything is evaluated."""
         try:
             self._state = self._store.read()
         except DockwardenError as error:
@@ -58,7 +58,7 @@ class BreakGlass:
                 self._state, active=replace(active, left_seconds=left, seen_at=self._now())
             )
             self._break(True)
-            self._end_when_due(evaluate=False)  # nothing is known yet that could be judged
+            self._end_when_due(evaluate=False)  # nothing is known yet that could be evaluated
 
     def tick(self) -> None:
         """End it when its time is over; write down now and then how much is left."""
@@ -126,7 +126,7 @@ class BreakGlass:
         if token.nonce not in self._state.nonces:
             raise InvalidToken(
                 "the token's nonce was not given out here, or was used",
-                hint="each token counts once: dockwarden break-glass request",
+                hint="each token works once: dockwarden break-glass request",
             )
         now = self._now()
         left = (token.expires_at - now).total_seconds()
@@ -139,8 +139,8 @@ class BreakGlass:
         until = token.expires_at.isoformat(sep=" ", timespec="seconds")
         self._emit(
             "break_glass.began",
-            f"Break-glass by {token.issued_by} until {until}: containers are judged and reported,"
-            f" nothing is killed, stopped or paused. Reason: {token.reason}",
+            f"Break-glass by {token.issued_by} until {until}: containers are evaluated and"
+            f" reported, nothing is killed, stopped or paused. Reason: {token.reason}",
             token,
         )
         self._rescanner.evaluate_known()

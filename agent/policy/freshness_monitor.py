@@ -49,10 +49,10 @@ class FreshnessMonitor:
                 self._emit(
                     "list.stale",
                     f"The signed allowlist is stale: {ended}. It stays in force until {until};"
-                    f" then the organization says {sync_report.when_too_stale}.",
+                    f" then the organization's policy is {sync_report.when_too_stale}.",
                 )
             case Freshness.TOO_STALE:
-                closed, held = "nothing is approved any more", "the last good list is held in force"
+                closed, held = "nothing is approved any more", "the last good list stays in force"
                 self._emit(
                     "list.too_stale",
                     f"The signed allowlist is too stale: {ended}. By the organization's policy"

@@ -14,10 +14,10 @@ log = get_logger(__name__)
 
 
 class ListKeeper:
-    """Loads the list when told to and has everything judged again by a new one.
+    """Loads the list on request and has everything evaluated again by a new one.
 
     `load` brings the current list or raises a named error; `last_good` what was adopted before
-    this process began (None: nothing ever was); `remember` keeps an adopted one for the next.
+    this process began (None: there was none); `remember` keeps an adopted one for the next.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ListKeeper:
         self._enforcer.services.work.submit(self._load, self._loaded)
 
     def load_first(self) -> None:
-        """Load now, before anything is judged; falls back on the last good list."""
+        """Load now, before anything is evaluated; falls back on the last good list."""
         try:
             self._adopt(self._load())
         except DockwardenError as error:
@@ -61,7 +61,7 @@ class ListKeeper:
             self._refused(error)
 
     def tick(self) -> None:
-        """Judge all again when an approval, a waiver or an exemption has ended."""
+        """Evaluate all again when an approval, a waiver or an exemption has ended."""
         now = self._enforcer.evaluator.time.now()
         if self._next_expiry is not None and now >= self._next_expiry:
             self._plan_expiry(now)

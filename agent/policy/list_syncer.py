@@ -99,7 +99,7 @@ class Syncer:
         return number
 
     def outcome(self, number: int) -> dict[str, Any]:
-        """What came of this sync, or of a later one; `done` says whether anything did yet."""
+        """The outcome of this sync, or of a later one; `done` says whether there is one yet."""
         return {"done": self._done >= number, **(self._last if self._done >= number else {})}
 
     def status(self) -> dict[str, Any]:
@@ -216,7 +216,7 @@ class Syncer:
             if scope.problem and (scope.scope, scope.problem) not in before:
                 summary = (
                     f"The newest list of {scope.scope} was not adopted: {scope.problem}."
-                    f" Its list {scope.sequence} stays in force; other scopes are not held up."
+                    f" Its list {scope.sequence} stays in force; other scopes are not affected."
                 )
                 self._emit("list.scope_rejected", summary, kind=Kind.ALARM, scope=scope.scope)
 

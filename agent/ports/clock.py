@@ -1,4 +1,4 @@
-"""Time, for whoever must not read a clock."""
+"""Time, for code that must not read a clock."""
 
 from datetime import datetime
 from typing import Protocol

@@ -29,7 +29,7 @@ class EngineEvent:
 class StreamNote(StrEnum):
     """What an event stream says of itself: the actions of events whose type is `STREAM`.
 
-    Either means: something may have been missed, so list and judge all. Their `time_ns` is that
+    Either means: something may have been missed, so list and evaluate all. Their `time_ns` is that
     of the last real event.
     """
 
@@ -109,7 +109,7 @@ class EventStream(Protocol):
 
         `since_ns` is the last event's `time_ns + 1`; None: from now. The first batch is empty
         and means: subscribed. A `StreamNote.GAP` follows where continuity is not proven; one
-        `StreamNote.UNREADABLE` stands for each event that cannot be read. The caller only
+        `StreamNote.UNREADABLE` replaces each event that cannot be read. The caller only
         queues: a stalled reader loses events without a sign. Ends or raises
         `EngineUnavailable` when the connection is lost.
         """

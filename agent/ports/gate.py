@@ -19,7 +19,7 @@ class CgroupCreated:
 
     `held`: it is frozen now and waits for a decision; not held: it had been admitted before, or
     the gate only watches. `created_ns` is CLOCK_MONOTONIC nanoseconds, 0 for one that was there
-    when the gate began. One that is held is told again if the gate's process dies over it.
+    when the gate began. One that is held is reported again if the gate's process dies meanwhile.
     """
 
     container_id: str
@@ -45,7 +45,7 @@ class HoldEnded:
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """Whether the gate stands: `working`, or why not in words (`reason`); emitted on change."""
+    """Whether the gate works: `working`, or why not in words (`reason`); emitted on change."""
 
     working: bool
     reason: str = ""
@@ -56,7 +56,7 @@ GateMessage = CgroupCreated | HoldEnded | GateState
 
 @dataclass(frozen=True, slots=True)
 class GateOrders:
-    """What a gate may be told anew while it works. `freeze` False only watches; `build_steps` is
+    """Settings that can change while the gate works. `freeze` False only watches; `build_steps` is
     deny, report or allow."""
 
     freeze: bool
@@ -66,22 +66,22 @@ class GateOrders:
 
 
 class Gate(Protocol):
-    """Freezes containers as their cgroups appear, until they are judged.
+    """Freezes containers as their cgroups appear, until they are evaluated.
 
     Messages (`GateMessage`) are handed to the `sink` given at construction, from the gate's own
     thread. No method blocks.
     """
 
     def start(self) -> None:
-        """Begin to watch; whether it stands comes as `GateState`."""
+        """Begin to watch; whether the gate works comes as `GateState`."""
         ...
 
     def admit(self, container_id: str) -> None:
-        """This container is judged approved: do not hold it when it starts."""
+        """This container is approved: do not hold it when it starts."""
         ...
 
     def refuse(self, container_id: str) -> None:
-        """This container is judged unapproved: kill it as its cgroup appears."""
+        """This container is unapproved: kill it as its cgroup appears."""
         ...
 
     def rule(self, container_id: str, decision: GateDecision) -> None:

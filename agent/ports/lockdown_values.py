@@ -45,9 +45,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How one layer differs from what it should be; `blocked` says why it cannot be mended.
+    """How one layer differs from what it should be; `blocked` says why it cannot be corrected.
 
-    `notes` are not ours to change: they are reported, never mended, and count as no drift.
+    `notes` are not ours to change: they are reported, never changed, and count as no drift.
     """
 
     layer: str

@@ -48,7 +48,7 @@ class Spool(Protocol):
         ...
 
     def settle(self) -> bool:
-        """Turn what was counted into records, and tell of drops; whether anything was written."""
+        """Turn what was counted into records, and report drops; whether anything was written."""
         ...
 
     def state(self) -> SpoolState:

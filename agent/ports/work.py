@@ -20,7 +20,7 @@ class Work(Protocol):
     ) -> None:
         """Run `job` elsewhere; `then` gets its result, or its named error, on the loop.
 
-        An `urgent` job, for which a judgement waits, never queues behind those that are not.
+        An `urgent` job, for which an evaluation waits, never queues behind those that are not.
         """
         ...
 

@@ -12,7 +12,7 @@ class _Series:
 
 
 class Deduplicator:
-    """Numbers violations by key (image and verdict), so no distinct image is ever hidden."""
+    """Numbers violations by key (image and verdict), so no distinct image is hidden."""
 
     def __init__(self, *, quiet_seconds: float = 600.0, most: int = 10_000) -> None:
         self._quiet = quiet_seconds

@@ -1,6 +1,6 @@
 """Counts findings for the metrics; knows their values, not how metrics are written.
 
-No digest, container, image or host is ever counted apart: each would be a time series for ever.
+No digest, container, image or host is counted separately: each would be a time series for ever.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""How the host is doing, told regularly: composes the record and decides when; sends nothing.
+"""The host's state, reported regularly: composes the record and decides when; sends nothing.
 
 The shape is docs/internals/reporting.md's `dockwarden.heartbeat.v1`.
 """

@@ -1,4 +1,4 @@
-"""What runs on the host, as records; told only when it changed. Knows no engine and no spool.
+"""What runs on the host, as records; reported only when it changed. Knows no engine and no spool.
 
 The shape is docs/internals/reporting.md's `dockwarden.inventory.v1`.
 """

@@ -73,7 +73,7 @@ def _guard(status: Mapping[str, Any]) -> Iterator[Family]:
     text = "Whether a layer of the lockdown is in place."
     samples = [({"layer": str(each["layer"])}, float(bool(each["in_place"]))) for each in layers]
     yield "dockwarden_lockdown_in_place", "gauge", text, samples
-    text = "How often a layer of the lockdown was mended."
+    text = "How often a layer of the lockdown was restored."
     samples = [({"layer": str(each["layer"])}, float(each["healed"])) for each in layers]
     yield "dockwarden_lockdown_heals_total", "counter", text, samples
     running = status["containers"]["by_verdict"]
@@ -88,7 +88,7 @@ def _allowlist(allowlist: Mapping[str, Any]) -> Iterator[Family]:
     if trusted:
         text = "The sequence of the allowlist in force."
         yield "dockwarden_allowlist_sequence", "gauge", text, [(NONE, allowlist["sequence"])]
-    text = "1 for how fresh the allowlist is."
+    text = "1 for the present freshness of the allowlist."
     fresh = [({"freshness": str(allowlist["freshness"])}, 1.0)]
     yield "dockwarden_allowlist_freshness", "gauge", text, fresh
     if allowlist.get("synced_at"):
@@ -122,11 +122,11 @@ def _findings(snapshot: Snapshot) -> Iterator[Family]:
             for (action, enforcement_point, result), count in sorted(counters.actions.items())
         ],
     )
-    text = "Violations of which code ran before they were acted upon."
+    text = "Violations whose code ran before the agent acted."
     yield "dockwarden_violations_ran_total", "counter", text, [(NONE, counters.ran)]
-    text = "From learning of a violation to the end of the action."
+    text = "Time from the detection of a violation to the end of the action."
     yield "dockwarden_action_duration_seconds", "histogram", text, _durations(counters)
-    text = "Findings that could not be kept on this host."
+    text = "Findings that could not be stored on this host."
     dropped = float(snapshot.status["findings"]["dropped"])
     yield "dockwarden_findings_dropped_total", "counter", text, [(NONE, dropped)]
 
@@ -147,10 +147,20 @@ def _sinks(snapshot: Snapshot) -> Iterator[Family]:
     sinks = snapshot.sinks
     rows: tuple[tuple[str, str, str, Sequence[float]], ...] = (
         ("waiting", "gauge", "Findings that wait for a sink.", [s.waiting for s in sinks]),
-        ("failing", "gauge", "Whether a sink's last try failed.", [bool(s.error) for s in sinks]),
-        ("sent_total", "counter", "Findings a sink took.", [s.sent for s in sinks]),
-        ("dropped_total", "counter", "Findings a sink never got.", [s.dropped for s in sinks]),
-        ("refused_total", "counter", "Findings a sink refused.", [s.refused for s in sinks]),
+        (
+            "failing",
+            "gauge",
+            "Whether a sink's last attempt failed.",
+            [bool(s.error) for s in sinks],
+        ),
+        ("sent_total", "counter", "Findings that a sink accepted.", [s.sent for s in sinks]),
+        (
+            "dropped_total",
+            "counter",
+            "Findings that a sink never received.",
+            [s.dropped for s in sinks],
+        ),
+        ("refused_total", "counter", "Findings that a sink refused.", [s.refused for s in sinks]),
     )
     for name, kind, text, values in rows:
         samples = [

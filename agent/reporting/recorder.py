@@ -1,6 +1,6 @@
 """Findings on their way to the sinks: composed, made durable, acknowledged; decides nothing.
 
-One thread of its own, so that a slow disk never delays a judgement. What a sink refuses is kept
+One thread of its own, so that a slow disk never delays an evaluation. What a sink refuses is kept
 in memory, bounded, and tried again; what has to be dropped is counted and said.
 """
 

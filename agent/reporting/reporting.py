@@ -23,7 +23,7 @@ from core.ids import new_id
 
 log = get_logger(__name__)
 
-SETTLE_SECONDS = 10.0  # how long a flood is counted at most before it is told
+SETTLE_SECONDS = 10.0  # how long a flood is counted at most before it is reported
 INVENTORY_SECONDS = 30.0  # it is not compared more often
 FIRST_SECONDS = 5.0  # after the start: until then little is known of the host
 
@@ -38,7 +38,7 @@ class Host:
 
 
 class Reporting:
-    """`status` is asked on the loop's thread; `wake` is told that something waits."""
+    """`status` is asked on the loop's thread; `wake` is called when something waits."""
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ MOST_BYTES = 60 << 10  # of one record's data; the collector takes 64 KiB
 CUT = 200  # characters of each text in a record that is too large
 SINGLE = 10  # so many of one group within the window are records of their own
 WINDOW_SECONDS = 60.0
-MOST_GROUPS = 10_000  # remembered; one that is forgotten begins anew
+MOST_GROUPS = 10_000  # remembered; one that is forgotten begins again
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class SpooledFindings:
 
 
 def _data(finding: Finding) -> bytes:
-    """At most 64 KiB, else the collector would not have it; whoever starts a container chooses
+    """At most 64 KiB, else the collector would refuse it; the user who starts a container chooses
     the size of its labels and names. The whole is in the host's own file."""
     record = as_record(finding)
     data = _json(record)

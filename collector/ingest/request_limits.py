@@ -18,7 +18,7 @@ class NoGzip(Exception):
 
 
 def inflate(body: bytes, limit: int = LONGEST_INFLATED) -> bytes:
-    """Undo gzip without ever making more than `limit` bytes. Raises `TooLarge` or `NoGzip`."""
+    """Undo gzip, never making more than `limit` bytes. Raises `TooLarge` or `NoGzip`."""
     machine = zlib.decompressobj(_GZIP)
     try:
         data = machine.decompress(body, limit + 1)

@@ -27,10 +27,10 @@ from collector.model.page_values import (
 
 
 class Fleet(Protocol):
-    """What the reports tell. `limit` is a number of rows, `after` a former `Slice.after`."""
+    """What the reports say. `limit` is a number of rows, `after` a former `Slice.after`."""
 
     def summary(self, now: datetime) -> FleetSummary:
-        """The fleet as it stands at `now`."""
+        """The state of the fleet at `now`."""
 
     def over_time(self, parsed: FindingFilter, width: timedelta) -> tuple[Slot, ...]:
         """Slots of `width` from `parsed.since` to `parsed.until` (both given), none left out."""

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class HostStatus(StrEnum):
-    """Where a host stands, worst last to be seen: only `ONLINE` needs nobody."""
+    """The status of a host: only `ONLINE` needs nobody's attention."""
 
     ONLINE = "online"
     DEGRADED = "degraded"  # it lives but does not guard as it should; `reasons` says why

@@ -112,7 +112,7 @@ class Batch(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True, gc=False):
-    """What came of a batch: `duplicates` had been acknowledged before."""
+    """The outcome of a batch: `duplicates` had been acknowledged before."""
 
     accepted: int
     duplicates: int

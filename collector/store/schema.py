@@ -69,7 +69,7 @@ hosts = Table(
     Column("drifted", Integer, nullable=False, server_default=text("0")),
     _number("spool_records"),
     _number("dropped"),
-    _number("gaps"),  # how many rows of `gaps` tell of missing, edited or repeated records
+    _number("gaps"),  # how many rows of `gaps` are about missing, edited or repeated records
     _text("figures", "{}"),
     _text("inventory_hash"),
     Index("ix_hosts_name", "name", "host_id"),

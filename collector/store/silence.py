@@ -21,7 +21,7 @@ _MOST_TRIES = 200  # more than a week
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A host that stands otherwise than before."""
+    """A host whose status has changed."""
 
     id: str
     at: datetime

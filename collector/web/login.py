@@ -48,7 +48,7 @@ def show_login(context: RequestContext) -> Response:
 
 
 def log_in(context: RequestContext) -> Response:
-    """Open a session, or say no without telling whether it was the name or the password."""
+    """Open a session, or refuse without saying whether it was the name or the password."""
     parsed = context.form.get("next", "")
     name = context.form.get("name", "")[:_LONGEST]
     with _one_at_a_time:

@@ -81,7 +81,7 @@ class Exemption:
 class Constraints:
     """What a level demands of every approval at its own level and below; empty demands nothing.
 
-    `repositories` are patterns of which one has to match: `*` stands for any characters but `/`,
+    `repositories` are patterns of which one has to match: `*` matches any characters but `/`,
     `**` for any at all. An approval must name all `required_scanners`, may name only
     `allowed_licences` (if there are any), and may last at most `longest_lifetime` from
     `approved_at` to `expires_at`.
@@ -129,7 +129,7 @@ class ListInfo:
     """What is known of the list as a whole.
 
     `sequence` grows with each publication; `origin` says where it came from in words a person
-    can act on (`file:/etc/dockwarden/allowlist.json, unsigned`); `contact` is whom to ask.
+    can act on (`file:/etc/dockwarden/allowlist.json, unsigned`); `contact` says who can help.
     """
 
     sequence: int

@@ -19,7 +19,7 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 
 class InvalidToken(DockwardenError):
-    """The document is no break-glass token, or not one for this host at this time."""
+    """The document is not a break-glass token, or not one for this host at this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def token_of(payload: bytes) -> Token:
     try:
         document: Any = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise InvalidToken("the token's payload is no JSON") from error
+        raise InvalidToken("the token's payload is not JSON") from error
     wanted = {"format", "issued_at", "expires_at", *_TEXTS}
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InvalidToken(f"the token is not of format {FORMAT}", hint="update dockwarden")
@@ -103,7 +103,7 @@ def check_token(token: Token, *, host: str, now: datetime) -> None:
     if token.host != host:
         raise InvalidToken(
             f"the token is for the host {token.host}, this one is {host}",
-            hint="have one issued for what `dockwarden break-glass request` prints here",
+            hint="ask for one for what `dockwarden break-glass request` prints here",
         )
     if now >= token.expires_at:
         raise InvalidToken(f"the token ended on {token.expires_at.isoformat(timespec='seconds')}")
@@ -127,5 +127,5 @@ def _time(document: Mapping[str, Any], key: str) -> datetime:
         if at.tzinfo is not None:
             return at.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        pass  # told below, as a time without a zone is
-    raise InvalidToken(f"the token's {key} is no time with a zone")
+        pass  # reported below, as a time without a zone is
+    raise InvalidToken(f"the token's {key} is not a time with a zone")

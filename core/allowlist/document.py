@@ -1,6 +1,6 @@
 """Turns the texts of an allowlist document into values, naming the place of every error.
 
-Stateless and of the standard library only, so that whoever reads lists can share it, whatever
+Stateless and of the standard library only, so that all readers of lists can share it, whatever
 decodes the JSON. Places (`at`) are JSON paths such as `$.levels[0].denies[2]`. Every function
 raises `InvalidAllowlist`, and nothing else, for a text that is not of the published schema.
 """
@@ -117,7 +117,9 @@ def constraints_of(
     for index, pattern in enumerate(repositories):
         if not _PATTERN.fullmatch(pattern):
             fix = "write a repository in which * stands for one part and ** for any"
-            raise wrong_at(f"{at}.repositories[{index}]", f"{pattern[:100]!r} is no pattern", fix)
+            raise wrong_at(
+                f"{at}.repositories[{index}]", f"{pattern[:100]!r} is not a pattern", fix
+            )
     days = longest_lifetime_days
     if days is not None and not 1 <= days <= LONGEST_LIFETIME_DAYS:
         fix = f"write whole days from 1 to {LONGEST_LIFETIME_DAYS}"
@@ -135,13 +137,15 @@ def check_scope(at: str, scope: str, parent: str | None) -> str:
     """The name of a level: the organization's is one word, each other its parent's child."""
     if not _SCOPE.fullmatch(scope):
         fix = "write words of a-z, 0-9, - and _ joined by dots, such as acme.pay"
-        raise wrong_at(at, f"{scope[:100]!r} is no scope", fix)
+        raise wrong_at(at, f"{scope[:100]!r} is not a scope", fix)
     above, _, _ = scope.rpartition(".")
     if above != (parent or ""):
         if parent is None:
             fix = "the first level is the organization's: one word, such as acme"
             raise wrong_at(at, f"{scope[:100]!r} is not at the top", fix)
-        raise wrong_at(at, f"{scope[:100]!r} is no child of {parent}", f"name it {parent}.<word>")
+        raise wrong_at(
+            at, f"{scope[:100]!r} is not a child of {parent}", f"name it {parent}.<word>"
+        )
     return scope
 
 
@@ -149,11 +153,11 @@ def check_name(at: str, repository: str, tags: Sequence[str]) -> None:
     """An approval's `repository` and `tags`."""
     if not is_repository(repository):
         fix = "write domain and path in lower case, without tag or digest"
-        raise wrong_at(f"{at}.repository", f"{repository[:100]!r} is no repository", fix)
+        raise wrong_at(f"{at}.repository", f"{repository[:100]!r} is not a repository", fix)
     for index, tag in enumerate(tags):
         if not is_tag(tag):
             fix = "use at most 128 letters, digits, _ . and -, the first no . or -"
-            raise wrong_at(f"{at}.tags[{index}]", f"{tag[:140]!r} is no tag", fix)
+            raise wrong_at(f"{at}.tags[{index}]", f"{tag[:140]!r} is not a tag", fix)
 
 
 def digests_at(at: str, texts: Sequence[str]) -> frozenset[Digest]:
@@ -186,7 +190,7 @@ def instant_at(at: str, text: str) -> datetime:
             return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # month 13; an offset that leaves the years 1 to 9999
         pass
-    raise wrong_at(at, f"{text[:40]!r} is no time", "write it as 2027-01-31T12:00:00Z")
+    raise wrong_at(at, f"{text[:40]!r} is not a time", "write it as 2027-01-31T12:00:00Z")
 
 
 def stated_at(at: str, text: str) -> str:
@@ -209,5 +213,5 @@ def shared_set(words: tuple[str, ...]) -> frozenset[str]:
 
 
 def wrong_at(at: str, message: str, hint: str) -> InvalidAllowlist:
-    """The error to raise for what stands at this place."""
+    """The error to raise for what is at this place."""
     return InvalidAllowlist(f"{at}: {message}", hint=hint)

@@ -29,7 +29,7 @@ def nearest_approved(
     now: datetime | None = None,
     usable: Usable = lambda _approval: True,
 ) -> tuple[Approval, ...]:
-    """The approvals of the same repository, nearest first; none for what is no reference.
+    """The approvals of the same repository, nearest first; none for what is not a reference.
 
     The same repository is the one whose path agrees with the reference's, as docker completes
     it, in most parts from the right: one at least. Of these, the nearest version tag comes
@@ -43,7 +43,7 @@ def nearest_approved(
     alike: list[Approval] = []
     longest = 1
     for approval in approvals:
-        if not approval.repository.endswith(parts[-1]):  # most are told apart by this alone
+        if not approval.repository.endswith(parts[-1]):  # most are distinguished by this alone
             continue
         agreeing = _common_tail(parts, approval.repository.split("/"))
         if agreeing < longest or (now and approval.expires_at and approval.expires_at <= now):
@@ -66,28 +66,30 @@ def next_step(
     now: datetime | None = None,
     usable: Usable = lambda _approval: True,
 ) -> str:
-    """One or two sentences that a refused developer can follow: what to pull instead, whom to
+    """One or two sentences that a refused developer can follow: what to pull instead, who to
     ask. `contact` is the list's or the configuration's free text and may be empty."""
     wanted = _wanted(reference)
     whom = printable(contact.strip()) or "your registry administrators"
     if wanted is None:
-        return f"It was named by no repository, so no approved image is near: ask {whom}."
+        return (
+            f"Its reference names no repository, so no similar approved image is known: ask {whom}."
+        )
     nearest = nearest_approved(reference, approvals, 1, now=now, usable=usable)
     if not nearest:
         return f"No image of {wanted.familiar} is approved for this host: ask {whom} to approve it."
     pull = f"docker pull {_pullable(nearest[0], wanted.tag)}"
-    return f"Use the approved image instead: {pull}. If it will not do, ask {whom}."
+    return f"Use the approved image instead: {pull}. If you need another one, ask {whom}."
 
 
 def last_part(reference: str) -> str:
     """The last part of the repository asked for: all that is near has it in common. Empty for what
-    is no reference."""
+    is not a reference."""
     wanted = _wanted(reference)
     return wanted.repository.rpartition("/")[2] if wanted else ""
 
 
 def _wanted(reference: str) -> Reference | None:
-    """What was asked for, `:latest` where no tag was; None for IDs and what is no reference."""
+    """What was asked for, `:latest` where no tag was; None for IDs and what is not a reference."""
     try:
         Digest.parse(reference)
     except InvalidDigest:

@@ -41,7 +41,7 @@ def decide(
     allow_derived: bool = False,
     now: datetime,
 ) -> Decision:
-    """Judge one image over the host's chain (design.md, "Verdicts"): never raises.
+    """Evaluate one image over the host's chain of levels (docs/how-it-works.md): never raises.
 
     1. A deny or revocation that no waiver of its own level or above lifts wins.
     2. An unexpired approval that satisfies the constraints of its level and all above approves;
@@ -113,7 +113,7 @@ def _exempted(evaluation: Evaluation, exemptions: Iterable[Exemption]) -> Decisi
     exemption = max(usable, key=lambda e: (e.expires_at, e.digest))
     until, matched = exemption.expires_at, exemption.digest
     reason = f"This host exempts the image ({matched}){_until(until)}"
-    reason += f" on the word of {exemption.owner}: {exemption.reason}"
+    reason += f" by the decision of {exemption.owner}: {exemption.reason}"
     return Decision(Verdict.WAIVED, _sentence(reason), "host", matched, until=until)
 
 
@@ -175,7 +175,7 @@ def _sentence(text: str) -> str:
 def in_force(
     approval: Approval, about: Callable[[ImageIdentity], Statements], *, now: datetime
 ) -> bool:
-    """Whether an image of this approval may run as things stand: it has not ended, nothing denies
+    """Whether an image of this approval may run at present: it has not ended, nothing denies
     it, no constraint is against it. `about` is the list's."""
     images = (ImageIdentity(digest) for digest in approval.digests)
     good = (Verdict.APPROVED, Verdict.WAIVED)

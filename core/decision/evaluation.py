@@ -70,7 +70,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An image, what the chain says of it, and the moment at which it is judged."""
+    """An image, what the chain says of it, and the moment of the evaluation."""
 
     image: ImageIdentity
     statements: Statements

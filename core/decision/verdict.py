@@ -51,7 +51,7 @@ class EnforcementPoint(StrEnum):
     CREATE = "create"  # at its create event, before a process exists
     GATE = "gate"  # its cgroup was frozen as it appeared
     START = "start"  # at its start event
-    RESCAN = "rescan"  # judged again while running: agent start, gap, new list, period
+    RESCAN = "rescan"  # evaluated again while running: agent start, gap, new list, period
     BUILD = "build"  # a BuildKit step at the gate
 
 
@@ -74,7 +74,7 @@ class ActionTable:
     enforce: Mapping[Verdict, Action]
 
     def action(self, mode: Mode, verdict: Verdict) -> Action:
-        """In observe mode nothing is ever touched: every other answer becomes a report."""
+        """In observe mode nothing is touched: every other action becomes a report."""
         chosen = self.enforce.get(verdict, DEFAULT_ENFORCE[verdict])
         if mode is Mode.OBSERVE and chosen.touches:
             return Action.REPORT

@@ -29,7 +29,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done and what came of it.
+    """What was done and the outcome.
 
     `ran_ms` is for how many milliseconds user code ran: 0.0 where it never did, None where it
     cannot be known (still running, or gone before it was seen). `took_ms` is from the moment the

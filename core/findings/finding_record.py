@@ -22,8 +22,8 @@ MOST_LABELS = 64
 def as_record(finding: Finding) -> dict[str, Any]:
     """Dicts, text, numbers and None only: every value can be written as UTF-8 JSON.
 
-    Text is cut at `LONGEST_TEXT` characters and labels at `MOST_LABELS`, since whoever starts a
-    container chooses their size; what was cut is shown.
+    Text is cut at `LONGEST_TEXT` characters and labels at `MOST_LABELS`, since the starter of
+    the container chooses their size; what was cut is shown.
     """
     return {
         "version": VERSION,

@@ -27,7 +27,7 @@ class Digest:
         match = _DIGEST.fullmatch(text)
         if match is None or _HEX_LENGTH.get(match["algorithm"]) != len(match["hex"]):
             raise InvalidDigest(
-                f"{text[:100]!r} is no content digest",
+                f"{text[:100]!r} is not a content digest",
                 hint="write it as sha256: and 64 lower-case hexadecimal digits",
             )
         return cls(sys.intern(match["algorithm"]), match["hex"])

@@ -10,7 +10,7 @@ from core.image.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class ImageIdentity:
-    """The digests by which an image is judged.
+    """The digests by which an image is evaluated.
 
     `image_id` is `container.Image`: the config digest with classic stores, the index or
     manifest digest with the containerd store. `manifest` is `ImageManifestDescriptor.digest`
@@ -53,7 +53,7 @@ class Container:
     """A container as the engine lists it.
 
     `claimed_reference`, `name`, `labels` and `command` are what people typed: fit for a
-    report, never for a verdict. `image` is None where the engine could not tell it.
+    report, never for a verdict. `image` is None where the engine could not report it.
     """
 
     id: str

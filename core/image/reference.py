@@ -42,7 +42,7 @@ class Reference:
     def parse(cls, text: str) -> Self:
         """Read a reference exactly as written, adding nothing; else `InvalidReference`.
 
-        As in the grammar, whatever stands before the first `/` is the domain if it can be one
+        As in the grammar, what is before the first `/` is the domain if it can be one
         (`team` in `team/app`); `normalise` decides as docker does.
         """
         match = _REFERENCE.fullmatch(text) if len(text) <= TEXT_LIMIT else None
@@ -112,7 +112,7 @@ def is_repository(text: str) -> bool:
 
 
 def _invalid(text: str, hint: str) -> InvalidReference:
-    return InvalidReference(f"{text[:100]!r} is no image reference", hint=hint)
+    return InvalidReference(f"{text[:100]!r} is not an image reference", hint=hint)
 
 
 def _advice(text: str) -> str:

@@ -1,6 +1,6 @@
 """The signed payload of a scope, format 1: its values; knows neither JSON nor bytes.
 
-Shared by whoever signs lists (`payload_write`) and whoever trusts them (`payload_read`).
+Shared by writers of lists (`payload_write`) and their readers (`payload_read`).
 docs/internals/signed-allowlist.md describes the format.
 """
 

@@ -50,7 +50,7 @@ class Fields:
 
     def __init__(self, at: str, found: Any) -> None:
         if not isinstance(found, dict):
-            raise wrong_at(at, "it is no object", _MANUAL)
+            raise wrong_at(at, "it is not an object", _MANUAL)
         self.at = at
         self._found: dict[str, Any] = found
         self._asked: list[str] = []
@@ -89,7 +89,7 @@ class Fields:
         if key not in self._found:
             return value
         if type(value) is not int or not 0 <= value <= SEQUENCE_LIMIT:
-            raise self._wrong(key, "it is no whole number from 0 to 2^53 - 1")
+            raise self._wrong(key, "it is not a whole number from 0 to 2^53 - 1")
         return value
 
     def flag(self, key: str) -> bool:
@@ -147,12 +147,12 @@ class Fields:
     def _list(self, key: str, required: bool) -> list[Any]:
         value = self._take(key, ... if required else [])
         if not isinstance(value, list):
-            raise self._wrong(key, "it is no list")
+            raise self._wrong(key, "it is not a list")
         return value
 
     def _check_text(self, at: str, value: Any) -> None:
         if not isinstance(value, str):
-            raise wrong_at(at, "it is no text", _MANUAL)
+            raise wrong_at(at, "it is not text", _MANUAL)
         try:
             value.encode()
         except UnicodeEncodeError as error:

@@ -23,7 +23,7 @@ from core.list_format.payload_fields import Fields, decoded
 from core.list_format.payload_pack import DICTIONARY, unpacked
 from core.list_format.payload_write import approval_line
 
-_AGAIN: Final = "publish again; should it stay, the server or something on the way alters files"
+_AGAIN: Final = "publish again; if this persists, the server or something on the way alters files"
 
 
 def approval_of_line(line: bytes, at: str = "$") -> SignedApproval:
@@ -112,7 +112,7 @@ def _check_approval(at: str, approval: SignedApproval, named: Digest) -> None:
         raise document.wrong_at(at, "several platforms, but no index", "name the index's digest")
     if approval.id != named:
         fix = "write the digest by which it is pulled: the index's, or the only manifest's"
-        raise document.wrong_at(f"{at}.id", "it is not the image's own", fix)
+        raise document.wrong_at(f"{at}.id", "it is not one of the image's digests", fix)
     if approval.expires_at <= approval.approved_at:
         fix = "correct one of the two"
         raise document.wrong_at(f"{at}.expires_at", "it is not after approved_at", fix)

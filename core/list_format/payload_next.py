@@ -2,7 +2,7 @@
 
 A short list holds its approvals itself. A long one has a base cut into parts by ranges of ids, so
 that a new base shares most of its parts with the one before, and deltas, each with the last word on
-every approval that changed in its span: whoever stands anywhere in the span may apply it.
+every approval that changed in its span: a host at any sequence of the span may apply it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ def next_list(
 ) -> ScopeList:
     """The list to publish: `draft` with its sequence, count, state, base and deltas.
 
-    `draft.approvals` are all there shall be, `before` all that `previous` held (`approvals_of`);
+    `draft.approvals` are all of the new list, `before` all that `previous` held (`approvals_of`);
     everything else of the draft is taken as it is. `inline_bytes` is how long a list may be that
     holds its approvals itself. If nothing changed but the time, `previous` is
     returned. Raises what `blobs` raises.

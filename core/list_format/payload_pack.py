@@ -11,7 +11,7 @@ from core.base_errors import InvalidAllowlist
 from core.list_format.payload import INFLATED_LIMIT
 
 _MARK: Final = b"\x01"  # what a dense content begins with; no line of JSON does
-_HOLE: Final = b"\x00"  # where a digest stood; JSON holds no such byte
+_HOLE: Final = b"\x00"  # the place of a digest; JSON has no such byte
 _DIGEST: Final = re.compile(rb"sha256:([0-9a-f]{64})")
 _SIZE: Final = 32
 

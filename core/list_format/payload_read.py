@@ -183,7 +183,9 @@ def _policy(parent: Fields, scope: str) -> StalePolicy | None:
     fields.done()
     if policy.when_too_stale not in _STALE_ANSWERS:
         at = f"{fields.at}.when_too_stale"
-        raise document.wrong_at(at, "it is no answer", f"write {' or '.join(_STALE_ANSWERS)}")
+        raise document.wrong_at(
+            at, "it is not a known policy", f"write {' or '.join(_STALE_ANSWERS)}"
+        )
     return policy
 
 
@@ -222,7 +224,7 @@ def _length(fields: Fields) -> int:
 
 
 def _check_whole(at: str, listing: ScopeList, inline: bool) -> None:
-    """What no single key can tell."""
+    """What no single key shows."""
     if inline == (listing.base is not None):
         raise document.wrong_at(at, "it has both approvals and base, or neither", "publish again")
     if inline:
@@ -252,4 +254,4 @@ def _check_inline(at: str, listing: ScopeList) -> None:
         message = f"there are {len(approvals)} approvals"
         raise document.wrong_at(f"{at}.count", message, "publish again")
     if state_of(approvals) != listing.state:
-        raise document.wrong_at(f"{at}.state", "it is another set's", "publish again")
+        raise document.wrong_at(f"{at}.state", "it belongs to another set", "publish again")

@@ -85,7 +85,7 @@ def check_two_people(requester: str, approver: str, *, may_be_one: bool, scope: 
 
 
 def vet(approval: SignedApproval, chain: Sequence[Draft], *, now: datetime) -> Vetted:
-    """Judge an approval for the last scope of `chain` by what all of its levels say."""
+    """Evaluate an approval for the last scope of `chain` by what all of its levels say."""
     own = chain[-1]
     replaces = own.approvals.get(approval.id)
     obstacles = tuple(_obstacles(approval, chain, now))

@@ -30,7 +30,7 @@ def from_file(path: Path) -> list[Entry]:
 
 
 def from_findings(path: Path) -> tuple[list[Entry], int]:
-    """The images that findings tell of and no list approved; and how many lines were unreadable.
+    """The images that findings name and no list approved; and how many lines were unreadable.
 
     What is claimed there is only a proposal: approving compares the registry's content with the
     digest that the host's engine computed.

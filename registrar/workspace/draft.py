@@ -1,4 +1,4 @@
-"""What one scope shall say, as small JSON files and as values; knows no signatures."""
+"""What one scope is to say, as small JSON files and as values; knows no signatures."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _UNSET: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """All that a scope shall say once it is signed; approvals by their id.
+    """All that a scope is to say once it is signed; approvals by their id.
 
     The drafts of `emergency` hold nothing but denies that end.
     """

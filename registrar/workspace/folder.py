@@ -87,7 +87,7 @@ class Workspace:
         self.write(files, message)
 
     def draft(self, scope: str) -> Draft:
-        """What the scope (or `emergency`) shall say; raises `WorkspaceInvalid` for an unknown one
+        """What the scope (or `emergency`) is to say; raises `WorkspaceInvalid` for an unknown one
         and `InvalidAllowlist`, naming file and JSON path, for a wrong file."""
         if scope != EMERGENCY:
             self._check_known(scope)

@@ -100,7 +100,7 @@ def _rule(at: str, table: Any) -> Rule:
         raise _wrong(f"{at}.keys", "a name comes twice", "name each administrator once")
     threshold = table.get("threshold")
     if type(threshold) is not int or threshold < 1:
-        raise _wrong(f"{at}.threshold", "it is no number from 1", "write how many must sign")
+        raise _wrong(f"{at}.threshold", "it is not a number from 1", "write how many must sign")
     valid = table.get("valid")
     if not isinstance(valid, str):
         raise _wrong(f"{at}.valid", "it is missing", 'write "24h" or "365d"')

@@ -251,9 +251,9 @@ def test_what_the_schema_forbids_is_told_in_our_own_words(
         (b"\xef\xbb\xbf{}", "line 1, column 1: "),
         (b"[" * 100_000, "line 1, column 102: nested more than 100 deep"),
         (b'{"version": 1, "sequence": 1, "levels": [], NaN: 1}',
-         "line 1, column 45: a string in double quotes must stand here, not 'N'"),
+         "line 1, column 45: a string in double quotes must be here, not 'N'"),
         (b'{"version": 1, "sequence": 1, "levels": [{"scope": "\\ud800"}]}',
-         "$: it holds what no strict reader takes, such as half of a surrogate pair"),
+         "$: it contains what strict readers refuse, such as half of a surrogate pair"),
         (b'{"version": 1, "sequence": ' + b"9" * 5000 + b"}", "$.sequence: it is too large"),
     ],
 )  # fmt: skip
@@ -362,8 +362,8 @@ def test_the_directory_of_every_link_is_checked(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o644)
-    assert "no regular file" in str(refusal(tmp_path / "pipe"))
-    assert "no regular file" in str(refusal(tmp_path))
+    assert "not a regular file" in str(refusal(tmp_path / "pipe"))
+    assert "not a regular file" in str(refusal(tmp_path))
     (tmp_path / "circle").symlink_to("circle")
     refusal(tmp_path / "circle")
 

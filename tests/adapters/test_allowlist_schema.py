@@ -23,7 +23,7 @@ SCHEMA = jsonschema.Draft202012Validator(json.loads(PATH.read_text()))
 DOCUMENT = json.loads(EXAMPLE)
 
 # What the schema cannot express (its description says so).
-BEYOND = ("is no child of", "is not at the top", "is not after", "is none of the approval's")
+BEYOND = ("is not a child of", "is not at the top", "is not after", "is none of the approval's")
 
 REPLACEMENTS: list[Any] = [
     None,

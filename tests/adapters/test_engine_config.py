@@ -84,7 +84,7 @@ def test_rolls_back_what_the_engine_does_not_take(tmp_path: Path) -> None:
     bench = Bench(tmp_path, b'{"debug": true}')
     bench.engine.refuses_paths = True
     layer = EngineConfigLayer(bench.engine, bench.backups, EngineWish(f"{MIRROR}/path"))
-    with pytest.raises(LayerFailed, match="did not take"):
+    with pytest.raises(LayerFailed, match="did not accept"):
         layer.apply()
     assert bench.file.read_bytes() == b'{"debug": true}'
     assert bench.backups.of_layer("daemon.json") == []

@@ -91,7 +91,7 @@ def test_restores_what_can_be_and_names_the_rest(tmp_path: Path) -> None:
     policy = put(tmp_path, "etc/containers/policy.json", '{"default": []}')
     layer(tmp_path).apply()
     policy.write_text("{")
-    with pytest.raises(LayerFailed, match=r"policy\.json.*all other files are put back"):
+    with pytest.raises(LayerFailed, match=r"policy\.json.*all other files were restored"):
         layer(tmp_path).restore()
     assert not (tmp_path / DROP_IN).exists()
     policy.write_text('{"default": [], "transports": {}}')

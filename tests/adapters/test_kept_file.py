@@ -145,7 +145,7 @@ def test_heals_and_gives_back_what_others_have_written(
     file.write_bytes(b'{\n    "debug": true,\n    "mtu": 1400\n}\n')
     write(kept(file), backups)
     assert b"images.acme.test" in file.read_bytes()
-    assert "only our part" in restore(backups)[0]
+    assert "only dockwarden's part" in restore(backups)[0]
     assert file.read_bytes() == b'{\n    "debug": true,\n    "mtu": 1400\n}\n'
 
 
@@ -188,7 +188,7 @@ def test_a_change_between_look_and_switch_is_not_overwritten(
     with backups.lock():
         sight = kept(file).look()
         file.write_bytes(b'{"theirs": 1}')
-        with pytest.raises(LayerFailed, match="changed by somebody just now"):
+        with pytest.raises(LayerFailed, match="changed by another process just now"):
             kept(file).write(sight)
     assert file.read_bytes() == b'{"theirs": 1}'
     assert (backups.of_layer("t"), os.listdir(file.parent)) == ([], ["daemon.json"])  # noqa: PTH208

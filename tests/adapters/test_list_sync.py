@@ -103,7 +103,7 @@ def test_an_unchanged_poll_is_small(server: ListServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mood", "words"),
     [
-        ("garbage", "no HTTP"),
+        ("garbage", "not HTTP"),
         ("endless", "longer than"),
         ("cut", "cut off"),
         ("circle", "more than 3 redirects"),

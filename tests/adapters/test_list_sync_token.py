@@ -73,17 +73,17 @@ LATER = replace(TOKEN, expires_at=NOW + timedelta(hours=4))
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        (envelope(signer=OTHER), "not signed by a key"),
-        (swapped(envelope(), LATER), "not signed by a key"),
+        (envelope(signer=OTHER), "no break-glass key"),
+        (swapped(envelope(), LATER), "no break-glass key"),
         (envelope(kind="application/vnd.in-toto+json"), "something else"),
         (envelope(replace(TOKEN, host="3" * 32)), "for the host 333"),
         (envelope(replace(TOKEN, expires_at=NOW + timedelta(hours=5))), "longer than 4 hours"),
-        ({**envelope(), "signatures": []}, "not signed by a key"),
-        ({"payload": "x"}, "no signed envelope"),
-        ({**envelope(), "signatures": [{"keyid": 1}]}, "no signed envelope"),
-        ({**envelope(), "signatures": 7}, "no signed envelope"),
-        ([], "this is no token"),
-        ({"x": "y" * 20_000}, "no envelope"),
+        ({**envelope(), "signatures": []}, "no break-glass key"),
+        ({"payload": "x"}, "not a signed envelope"),
+        ({**envelope(), "signatures": [{"keyid": 1}]}, "not a signed envelope"),
+        ({**envelope(), "signatures": 7}, "not a signed envelope"),
+        ([], "this is not a token"),
+        ({"x": "y" * 20_000}, "not an envelope"),
     ],
 )
 def test_what_is_no_good_token_is_refused(tmp_path: Path, document: Any, words: str) -> None:
@@ -130,7 +130,7 @@ def test_the_helper_verifies_for_the_daemon(tmp_path: Path) -> None:
     )
     token = replace(TOKEN, host=verifier.host)
     assert verifier.verify(json.dumps(envelope(token)).encode(), NOW) == token
-    with pytest.raises(InvalidToken, match="not signed by a key"):
+    with pytest.raises(InvalidToken, match="no break-glass key"):
         verifier.verify(json.dumps(envelope(token, OTHER)).encode(), NOW)
 
 

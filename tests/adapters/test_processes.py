@@ -22,7 +22,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         program = tmp_path / name
         if not program.exists():
             shutil.copy("/bin/sh", program)
-        # exec -a is no help: the kernel names a process by its file.
+        # exec -a does not help: the kernel names a process by its file.
         argv = [str(program), "-c", "read x", name, *arguments]
         started.append(subprocess.Popen(argv, stdin=subprocess.PIPE))
         return started[-1].pid

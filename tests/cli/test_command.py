@@ -9,8 +9,7 @@ import click
 import pytest
 
 from agent.cli.launch import daemon_arguments, daemon_environment
-from agent.cli.main import cli
-from core.terminal.command_group import Commands
+from agent.cli.main import Commands, cli
 from tests.cli.conftest import Host, process
 from tests.patience import PATIENCE
 

@@ -77,7 +77,7 @@ def test_a_lockdown_that_is_not_in_place() -> None:
     row = {"layer": "files", "in_place": False, "error": "", "drift": ["x is missing"]}
     results = list(agent_checks.lockdown(config, {"mode": "enforce", "lockdown": [row]}))
     assert Result(
-        "lockdown files", State.FAILED, "x is missing", "dockwarden plan shows all of it"
+        "lockdown files", State.FAILED, "x is missing", "dockwarden plan shows the whole difference"
     ) in (results)
 
 

@@ -116,7 +116,7 @@ def test_a_layer_that_cannot_be_looked_at_hides_no_other(
     monkeypatch.setattr(firewall, "drift", firewall.restore)  # fails, too
     result = host.run("plan")
     assert result.exit_code == 3
-    assert "firewall: cannot be mended: its process ended" in result.stdout
+    assert "firewall: cannot be corrected: its process ended" in result.stdout
     assert "daemon.json: would change" in result.stdout
 
 
@@ -171,7 +171,7 @@ def test_restore_without_an_agent(host: Host, layers: Layers) -> None:
     host.run("apply")
     result = host.run("restore")
     assert (result.exit_code, layers.states) == (0, ["before"] * 3)
-    assert "no agent runs here; restoring by hand" in result.stderr
+    assert "no agent runs here; restoring without it" in result.stderr
     lines = result.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["firewall", "files", "daemon.json"]
     assert host.run("restore").stdout.count("nothing to put back") == 3
@@ -246,7 +246,7 @@ def test_status_has_a_line_a_layer_and_one_for_each_thing_wrong(host: Host) -> N
         "files: note: x: y",
         "daemon.json not in place\n",
         "daemon.json: /etc/docker/daemon.json: differs",
-        "firewall not in place, left alone: somebody else keeps undoing it",
+        "firewall not in place, left alone: another tool keeps reverting it",
         "firewall: nft is missing",
     ):
         assert told in said

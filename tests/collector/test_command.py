@@ -84,7 +84,7 @@ def test_every_error_at_once(tmp_path: Path) -> None:
         "[server] workers = '0': is less than 1",
         "[server] listen = 'nowhere': does not have the form it needs",
         "[retention] events: there is no such key",
-        "DOCKWARDEN_COLLECTOR_LIMITS_BURST = 'few': is no number",
+        "DOCKWARDEN_COLLECTOR_LIMITS_BURST = 'few': is not a number",
         "DOCKWARDEN_COLLECTOR_X: there is no such key",
     ):
         assert expected in problems

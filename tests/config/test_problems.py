@@ -16,9 +16,9 @@ HUGE = "9" * 4000
     [
         (
             '[agent]\nmode = "enfroce"',
-            'mode = "enfroce": is none of the known words; write one of observe, enforce; did',
+            'mode = "enfroce": is not one of the known words; write one of observe, enforce; did',
         ),
-        ("[agent]\ncontact = 7", "[agent] contact = 7: is no text; write a line in quotes"),
+        ("[agent]\ncontact = 7", "[agent] contact = 7: is not text; write a line in quotes"),
         ('[agent]\ncontact = "a\\nb"', "line breaks or control characters"),
         ("[agent]\nmod = 1", "[agent] mod is unknown; did you mean mode?"),
         ('[engin]\nsocket = "/x"', "engin is unknown; did you mean engine?"),
@@ -28,11 +28,11 @@ HUGE = "9" * 4000
         ("[[engine]]\nsocket = 1", "engine is a table; write [engine]"),
         (
             '[engine]\nsocket = "run/x"',
-            "is no absolute path; write the absolute path of the engine's socket",
+            "is not an absolute path; write the absolute path of the engine's socket",
         ),
-        ('[engine]\nsocket = "/a/../b"', "is no absolute path"),
+        ('[engine]\nsocket = "/a/../b"', "is not an absolute path"),
         ('[engine]\ntimeout_seconds = "10"', "write seconds above 0"),
-        ("[engine]\ntimeout_seconds = true", "= true: is no number; write seconds above 0"),
+        ("[engine]\ntimeout_seconds = true", "= true: is not a number; write seconds above 0"),
         ("[engine]\ntimeout_seconds = 0", "= 0: is not above 0; write seconds above 0"),
         ("[gate]\nhold_seconds = inf", "finite"),
         (
@@ -40,30 +40,30 @@ HUGE = "9" * 4000
             "= 301: is more than 300; write seconds",
         ),
         ("[gate]\nroots = []", "is empty"),
-        ('[gate]\nroots = ["/a", "b"]', '[gate] roots = "b" (item 2): is no absolute path'),
+        ('[gate]\nroots = ["/a", "b"]', '[gate] roots = "b" (item 2): is not an absolute path'),
         ("[gate.roots]\na = 1", "[gate] roots = a table of 1"),
         ("[circuit_breaker]\nshare = 1.5", "a share above 0, at most 1"),
         ("[circuit_breaker]\nshare = nan", "finite"),
         ("[circuit_breaker]\nkills = 1.5", "a whole number from 1"),
         (f"[circuit_breaker]\nkills = {HUGE}", "[circuit_breaker] kills = a huge number"),
         (f"[circuit_breaker]\nseconds = 0x{HUGE}", "[circuit_breaker] seconds = a huge number"),
-        ('[allowlist]\nsource = "ftp://x"', 'is no known kind of source; write "https://…" or'),
+        ('[allowlist]\nsource = "ftp://x"', 'is not a known kind of source; write "https://…" or'),
         ('[allowlist]\nsource = "file:///x"', "one slash begins it"),
         ('[allowlist]\nsource = "folder:///x"', "one slash begins it"),
-        ('[allowlist]\nsource = "folder:x"', "is no absolute path"),
+        ('[allowlist]\nsource = "folder:x"', "is not an absolute path"),
         ('[allowlist]\nsource = "https://u:p@x/list"\nscope = "a"', "holds credentials"),
         ('[allowlist]\nsource = "https://x:99999/list"\nscope = "a"', "no valid host or port"),
         ('[allowlist]\nsource = "https://x/list?a=b"\nscope = "a"', "has a query"),
-        ('[allowlist]\nsource = "https:///list"\nscope = "a"', "is no address of a web server"),
+        ('[allowlist]\nsource = "https:///list"\nscope = "a"', "is not an address of a web server"),
         ('[allowlist]\nsource = "https://x/list"', "[allowlist] scope is missing; write this host"),
-        ('[allowlist]\nscope = "Acme.Pay"', "is no scope; write this host's scope"),
-        ('[allowlist]\nscope = "a.b.c.d.e"', "is no scope"),
-        ('[allowlist]\nca_file = "ca.pem"', "is no absolute path"),
+        ('[allowlist]\nscope = "Acme.Pay"', "is not a scope; write this host's scope"),
+        ('[allowlist]\nscope = "a.b.c.d.e"', "is not a scope"),
+        ('[allowlist]\nca_file = "ca.pem"', "is not an absolute path"),
         ("[allowlist]\npoll_seconds = 0", "write seconds above 0"),
-        ('[allowlist]\nsource = "file:x"', "is no absolute path"),
+        ('[allowlist]\nsource = "file:x"', "is not an absolute path"),
         (
             '[enforcement]\nenforcement_points = ["create", "rescan"]',
-            '"rescan" (item 2): is no enforcement point that can be switched',
+            '"rescan" (item 2): is not an enforcement point that can be switched',
         ),
         ("[enforcement]\nenforcement_points = []", "enforcement_points = a list of 0: is empty"),
         ("[enforcement]\nkeep_refused = 1", "= 1: is neither true nor false; write true or false"),
@@ -79,16 +79,16 @@ HUGE = "9" * 4000
             "[[enforcement.exemptions]]",
             '[[enforcement.exemptions]] #1 digest is missing; write "sha256:"',
         ),
-        (exemption("sha256:ab", "me"), '#1 digest = "sha256:ab": is no content digest'),
+        (exemption("sha256:ab", "me"), '#1 digest = "sha256:ab": is not a content digest'),
         (exemption(ONE, " "), '#1 owner = " ": is empty'),
         (
             exemption(ONE, "me").replace("+01:00", ""),
             "with a time zone; write a time with its zone",
         ),
-        (exemption(ONE, "me").replace("2027-01-31T01:00:00+01:00", "1"), "is no point in time"),
+        (exemption(ONE, "me").replace("2027-01-31T01:00:00+01:00", "1"), "is not a point in time"),
         (
             exemption(ONE, "me").replace("2027-01-31T01:00:00+01", "0001-01-01T01:00:00+23"),
-            "is no point in time",
+            "is not a point in time",
         ),
         (exemption(ONE, "me") + exemption(ONE, "you"), "is exempted already in"),
         (f'[control]\nsocket = "/{"x" * 110}"', "longer than the 103 bytes"),
@@ -140,7 +140,7 @@ def test_every_error_of_every_layer_at_once(folder: Path, tmp_path: Path) -> Non
 def test_a_named_file_must_exist(folder: Path) -> None:
     (folder / "agent.toml").unlink()
     assert problems(folder) == [
-        f"{folder}/agent.toml: no such file; name an existing one with --config, or create it"
+        f"{folder}/agent.toml: no such file; give an existing one with --config, or create it"
     ]
 
 
@@ -167,4 +167,4 @@ def test_a_pipe_or_a_huge_file_is_refused(folder: Path) -> None:
     os.mkfifo(folder / "conf.d/a.toml", 0o644)
     write(folder / "conf.d/b.toml", "#" * (1 << 20) + "\n")
     text = "\n".join(problems(folder))
-    assert "no regular file" in text and "larger than 1 MiB" in text
+    assert "not a regular file" in text and "larger than 1 MiB" in text

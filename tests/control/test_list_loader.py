@@ -14,7 +14,7 @@ from tests.core.build import approval, exemption, waiver
 from tests.fakes.clock import START
 
 KILL_EXPIRED = {Verdict.EXPIRED: Action.KILL}
-BROKEN = AllowlistRejected("/list.json: line 3 is no JSON", hint="publish again")
+BROKEN = AllowlistRejected("/list.json: line 3 is not JSON", hint="publish again")
 
 
 def test_a_new_list_ends_what_it_denies_and_only_that() -> None:

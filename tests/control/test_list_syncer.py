@@ -98,7 +98,7 @@ def test_a_list_that_is_not_believed_keeps_the_last_good_one_and_says_why() -> N
     assert host.rig.host.live == {"web"}
     (told,) = host.told("list.sync_failed")
     assert "version 1 is older than 2" in told and "publish again" in told
-    host.repository.wrong = "acme: 1 distinct key(s) signed it, 2 are demanded"
+    host.repository.wrong = "acme: 1 distinct key(s) signed it, 2 are required"
     host.pass_(900.0)
     assert len(host.told("list.sync_failed")) == 2
     assert host.status_view().allowlist()["sequence"] == 1
@@ -107,13 +107,15 @@ def test_a_list_that_is_not_believed_keeps_the_last_good_one_and_says_why() -> N
 def test_a_broken_scope_does_not_hold_up_another_and_is_told_once() -> None:
     host = signed()
     host.rig.run("app", "web")
-    told = sync_report(2, problem="list.json: $.count: it is no number")
+    told = sync_report(2, problem="list.json: $.count: it is not a number")
     host.publish(listed("app", sequence=2, denied=["app"]), told)
     host.pass_(2000.0)
     host.rig.rest()
     assert host.rig.host.live == set()
     assert len(host.told("list.scope_rejected")) == 1
-    assert host.status_view().degraded() == ["scope acme.pay: list.json: $.count: it is no number"]
+    assert host.status_view().degraded() == [
+        "scope acme.pay: list.json: $.count: it is not a number"
+    ]
 
 
 def test_a_sync_asked_for_during_another_is_done_after_it() -> None:

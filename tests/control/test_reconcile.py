@@ -295,7 +295,7 @@ def test_a_fight_is_told_and_given_up_for_longer_and_longer() -> None:
         began, applied = rig.clock.monotonic(), layer.applied
         undone(rig, layer)
         assert (layer.state, layer.applied) == ("theirs", applied), "it is left alone"
-        assert "somebody else keeps undoing it" in rig.reconciler.degraded()[0]
+        assert "another tool keeps reverting it" in rig.reconciler.degraded()[0]
         while rig.reconciler.status()[0]["conflict"]:
             rig.tick(10.0)
             rig.drain()
@@ -408,7 +408,7 @@ def test_a_refusal_can_be_looked_up(name: str) -> None:
     assert answer["reason"] == "The engine tried to reach quay.io and was refused (3 packets)."
     assert "private registry" in answer["next_step"]
     assert rig.status_view().explain("bad")["action"] == "kill"
-    with pytest.raises(DockwardenError, match="no refused address"):
+    with pytest.raises(DockwardenError, match="no such refused address"):
         rig.status_view().explain("ghcr.io")
 
 

@@ -150,7 +150,7 @@ def test_differences_name_keys_and_no_values() -> None:
 def test_the_verb_answers_what_came_of_it(right: bool) -> None:
     def read() -> Config:
         if not right:
-            raise ConfigInvalid(["no"], hint="mend it")
+            raise ConfigInvalid(["no"], hint="correct it")
         return ENFORCE
 
     rig = Rig()

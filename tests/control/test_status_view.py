@@ -49,7 +49,7 @@ def test_status_of_an_agent_in_trouble(rig: Rig) -> None:
     rig.gate.fall("its process was killed")
     rig.disconnect()
     rig.drain()
-    rig.adopt(DockwardenError("line 3 is no JSON"))
+    rig.adopt(DockwardenError("line 3 is not JSON"))
     rig.drain()
     status = rig.status_view().status()
     told = text(status_facts(status))

@@ -203,7 +203,7 @@ def test_an_exemption_waives_what_is_expired_or_unlisted() -> None:
         decision = judge(*levels, exempt=exemption())
         assert (decision.verdict, decision.scope) == (Verdict.WAIVED, "host")
         assert decision.until == NOW + DAY
-        assert "on the word of ops: migration" in decision.reason
+        assert "by the decision of ops: migration" in decision.reason
 
 
 @pytest.mark.parametrize("useless", [exemption("other"), exemption(expires_at=NOW)])

@@ -37,7 +37,7 @@ def test_registered_algorithms_are_read(text: str) -> None:
         "md5:" + "0" * 32,
         "sha256+b64u:" + "0" * 64,
         "sha512:" + "0" * 64,
-        "sha256:" + "٣" * 64,  # Arabic digits are no hexadecimal digits
+        "sha256:" + "٣" * 64,  # Arabic digits are not hexadecimal digits
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:

@@ -87,7 +87,7 @@ def test_the_next_step_is_a_command_and_a_name() -> None:
     )
     assert next_step("nginx:1.25.3", [listed], "platform@acme.example") == (
         f"Use the approved image instead: docker pull {HOME}/nginx:1.25.4@{digest('nginx')}."
-        " If it will not do, ask platform@acme.example."
+        " If you need another one, ask platform@acme.example."
     )
 
 
@@ -107,7 +107,8 @@ def test_when_nothing_is_near_somebody_is() -> None:
 def test_what_names_no_repository_is_answered_too(asked: str) -> None:
     assert nearest_approved(asked, [nginx("1")]) == ()
     assert next_step(asked, [nginx("1")], "ann\x1b[2J\nroot") == (
-        "It was named by no repository, so no approved image is near: ask ann\\x1b[2J\\nroot."
+        "Its reference names no repository, so no similar approved image is known: "
+        "ask ann\\x1b[2J\\nroot."
     )
 
 

@@ -92,7 +92,7 @@ def test_an_engine_keeps_the_mirrors_that_it_had(lab_host: Hosts, engine: str, c
 def test_an_old_engine_refuses_a_path_and_nothing_is_changed(lab_host: Hosts) -> None:
     host = lab_host("20.10", daemon_json={"debug": False})
     untouched = files(host)
-    with pytest.raises(LayerFailed, match="did not take"):
+    with pytest.raises(LayerFailed, match="did not accept"):
         layer_of(host, f"{MIRROR}/hub", timeout=5.0).apply()
     assert (files(host), mirrors(host)) == (untouched, [])
     host.restart_engine()

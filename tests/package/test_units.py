@@ -16,7 +16,7 @@ UNITS = sorted(
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
-    """`systemd-analyze verify`; that the programs are not installed here is no fault."""
+    """`systemd-analyze verify`; that the programs are not installed here is not a fault."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
     for each in UNITS:

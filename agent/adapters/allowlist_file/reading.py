@@ -45,7 +45,7 @@ def parse(data: bytes) -> Document:
         raise _refusal(data) from error
     if (repeated := repeated_key(data)) is not None:
         message = f"the key {repeated.key!r} appears twice in one object"
-        fix = "remove one of them: readers differ in which they believe"
+        fix = "remove one of them: readers differ in which one they use"
         raise InvalidAllowlist(f"{_line(data, repeated.offset)}: {message}", hint=fix)
     check_scope("$.levels[0].scope", levels[0].scope, None)
     for n, (above, level) in enumerate(pairwise(levels), start=1):
@@ -68,7 +68,7 @@ def _level(at: str, level: shape.LevelShape[msgspec.Raw]) -> Level:
 
 
 def _refusal(data: bytes) -> InvalidAllowlist:
-    """What is wrong with a document that cannot be decoded, found anew without the decoder."""
+    """What is wrong with a document that cannot be decoded, found again without the decoder."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -76,7 +76,7 @@ def _refusal(data: bytes) -> InvalidAllowlist:
         return InvalidAllowlist(f"{place}: it is not UTF-8", hint="save the file as UTF-8")
     if text.startswith(BOM):
         fix = "save the file as UTF-8 without it"
-        return InvalidAllowlist("line 1, column 1: a byte order mark stands there", hint=fix)
+        return InvalidAllowlist("line 1, column 1: there is a byte order mark", hint=fix)
     try:
         fault = first_fault(json.loads(text, parse_int=_integer))
     except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ def _unreadable(text: str) -> InvalidAllowlist:
         return InvalidAllowlist(error.message, hint="correct the JSON there")
     if node is None:
         return InvalidAllowlist("line 1, column 1: the file is empty", hint=MANUAL)
-    message = "$: it holds what no strict reader takes, such as half of a surrogate pair"
+    message = "$: it contains what strict readers refuse, such as half of a surrogate pair"
     return InvalidAllowlist(message, hint="correct the escapes that begin with \\ud")
 
 

@@ -1,6 +1,6 @@
 """The shape of `core/schemas/allowlist-1.schema.json` as types; knows no meaning of any text.
 
-The approvals, which are by far the most of it, may be left as they stand in the text (`Raw`) to
+The approvals, which are by far the most of it, may be left as they are in the text (`Raw`) to
 be read one by one.
 """
 

@@ -16,7 +16,7 @@ SIZE_LIMIT: Final = 64 * 2**20  # bytes; some 45,000 approvals, which take 0.2 G
 class FileAllowlist:
     """The list in one JSON file, for hosts that have no signed source.
 
-    A list older than the last one is not told from a newer one here: whoever adopts compares
+    This does not notice that a list is older than the last one: the adopter compares
     `info.sequence`.
     """
 

@@ -44,7 +44,9 @@ def _read_in(folder: int, name: str, path: Path, limit: int) -> bytes:
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise AllowlistRejected(f"{path} is no regular file", hint="write the list to a file")
+            raise AllowlistRejected(
+                f"{path} is not a regular file", hint="write the list to a file"
+            )
         _check(str(path), status)
         return _read(fd, status.st_size, path, limit)
     finally:
@@ -62,7 +64,7 @@ def _read(fd: int, size: int, path: Path, limit: int) -> bytes:
     if len(data) != size:
         raise AllowlistRejected(
             f"{path} changed while it was read",
-            hint="replace it whole: write a new file beside it, then rename",
+            hint="replace the whole file: write a new file beside it, then rename",
         )
     return data
 

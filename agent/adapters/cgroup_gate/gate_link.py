@@ -70,7 +70,7 @@ class GateLink:
             self._flush()
 
     def hang_up(self) -> None:
-        """After what was said, tell the gate to settle everything and end."""
+        """After all earlier lines, ask the gate to settle everything and end."""
         with self._lock:
             self._hung_up = time.monotonic()
             if self._open:
@@ -149,4 +149,4 @@ class GateLink:
         except BlockingIOError:
             return
         except ConnectionError:
-            self._unsent.clear()  # it died; the next gate is told everything anew
+            self._unsent.clear()  # it died; the next gate gets everything again

@@ -19,18 +19,18 @@ class PendingCommands:
         self.paths: dict[str, str] = {}
         self._decisions: dict[str, GateDecision] = {}
         self._held: dict[str, float] = {}  # since when, monotonic seconds
-        self._seen: set[str] = set()  # told of by the present gate
+        self._seen: set[str] = set()  # reported by the present gate
         self._seen_held: set[str] = set()
 
     def new_gate(self) -> Iterator[str]:
-        """Another gate begins to watch; yields what it has to be told first."""
+        """Another gate begins to watch; yields what must be sent to it first."""
         self._seen.clear()
         self._seen_held.clear()
         yield from (f"admit {each}" for each in self.admitted)
         yield from (f"refuse {each}" for each in self.refused)
 
     def gate_stands(self) -> list[HoldEnded]:
-        """It has told all it found. Returns what the former gate ended without being heard."""
+        """It has reported all it found. Returns what the former gate ended without a report."""
         for container_id in self.paths.keys() - self._seen:
             del self.paths[container_id]
         lost = self._held.keys() - self._seen_held

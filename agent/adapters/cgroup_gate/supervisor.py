@@ -31,7 +31,7 @@ class CgroupGate:
     the same goes for all holds as soon as the agent dies or is silent for so long.
     `engine_root` is the engine's data directory ("" when unknown: then every well-named cgroup
     counts). `cgroup_version` is "1", "2" or "" (look it up), `build_steps` is deny, report or
-    allow, `mount` the hierarchy's mount point if it shall not be looked up.
+    allow, `mount` the hierarchy's mount point if it must not be looked up.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CgroupGate:
         self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
 
     def start(self) -> None:
-        """Start the gate's process; whether it stands comes as `GateState`."""
+        """Start the gate's process; whether it works comes as `GateState`."""
         self._thread.start()
 
     def admit(self, container_id: str) -> None:
@@ -137,7 +137,7 @@ class CgroupGate:
             pause = 0.0 if long_lived else min(max(pause * 2, _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
     def _serve(self) -> bool:
-        """One life of a gate; whether it ever stood."""
+        """One gate process from start to end; whether it worked at any time."""
         link = GateLink(self._settings.arguments())
         with self._lock:
             link.say(f"set {' '.join(order_words(self._settings.orders))}")  # may be new by now
@@ -199,7 +199,7 @@ class CgroupGate:
             self._sink(state)
 
     def _recover(self) -> None:
-        """No gate stands: settle here and now whatever a former one left frozen."""
+        """No gate works: settle at once whatever a former one left frozen."""
         settings = self._settings
         try:
             version, mount = locate(settings.cgroup_version, settings.mount)

@@ -51,7 +51,7 @@ def _receive_line(sock: socket.socket, deadline: float) -> bytes:
         sock.settimeout(left)
         data = sock.recv(65536)
         if not data:
-            raise ConnectionResetError("the agent hung up")
+            raise ConnectionResetError("the agent closed the connection")
         received += data
     return bytes(received)
 
@@ -60,7 +60,7 @@ def _result(path: str, line: bytes) -> Any:
     try:
         reply = parse_line(line)
     except DockwardenError as error:
-        raise ControlUnavailable(f"{path} answers, but not as an agent does", hint=_LOOK) from error
+        raise ControlUnavailable(f"{path} answers, but not like an agent", hint=_LOOK) from error
     if reply.get("ok") is True:
         return reply.get("result")
     told = reply.get("error")

@@ -22,7 +22,7 @@ def group_id(name: str | None, path: Path) -> int | None:
     except KeyError as error:
         raise ControlUnavailable(
             f"there is no group {name!r} to give {path} to",
-            hint="create it, or name another in [control] explain_group",
+            hint="create it, or set another in [control] explain_group",
         ) from error
 
 
@@ -59,7 +59,7 @@ def open_listener(
 
 
 def may_ask(sock: socket.socket, mode: int, gid: int | None) -> bool:
-    """Whether the kernel names the peer as somebody whom the mode admits (SO_PEERCRED).
+    """Whether the peer is, by the kernel (SO_PEERCRED), somebody that the mode admits.
 
     Defence in depth: the file's own mode has let the peer in already.
     """
@@ -90,7 +90,7 @@ def _refuse_live(path: Path) -> None:
     """A socket file that nobody answers at is stale; anything else is not ours to replace."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise FileExistsError("something else than a socket is there; move it away")
+            raise FileExistsError("it is not a socket; move it away")
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)
             probe.connect(str(path))

@@ -36,7 +36,7 @@ def parse_line(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise DockwardenError("the line is no JSON object", hint="use the dockwarden CLI")
+        raise DockwardenError("the line is not a JSON object", hint="use the dockwarden CLI")
     return message
 
 

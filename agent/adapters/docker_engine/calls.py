@@ -1,4 +1,4 @@
-"""Single calls to the engine's API, errors named; each opens the socket anew.
+"""Single calls to the engine's API, errors named; each opens a new connection.
 
 docs/adr/0005 reports why not through docker-py.
 """
@@ -26,7 +26,7 @@ _KINDS = {301: NoSuch, 304: Conflict, 404: NoSuch, 409: Conflict}
 
 
 class DockerCalls:
-    """Calls over one unix socket, from any number of threads; nothing is ever tried twice.
+    """Calls over one unix socket, from any number of threads; nothing is tried twice.
 
     Paths carry no API version: the engine then speaks its newest, also after an upgrade.
     """
@@ -77,5 +77,5 @@ def _answer(status: int, content: bytes, what: str) -> Any:
     kind = _KINDS.get(status, EngineRefused)
     raise kind(
         f"{what}: HTTP status {status}, {message or content[:200]!r}",
-        hint="the engine's own words say why; see also: journalctl -u docker",
+        hint="the engine's message says why; see also: journalctl -u docker",
     )

@@ -1,6 +1,6 @@
 """What the engine keeps on disk, read without asking it: no lock, 0.3 ms, also while it hangs.
 
-It only reads; whoever may write these files is root on the host anyway.
+It only reads; only root can write these files.
 """
 
 import re
@@ -89,7 +89,7 @@ def _bytes(path: Path) -> bytes | None:
         with path.open("rb") as file:
             content = file.read(_MAX_BLOB + 1)
     except OSError:
-        return None  # not there, or removed meanwhile: the same to whoever asks
+        return None  # not there, or removed meanwhile: the same to the caller
     return content if len(content) <= _MAX_BLOB else None
 
 

@@ -10,8 +10,8 @@ from core.image.digest import Digest
 from core.image.identity import Container, ContainerState, ImageIdentity
 
 NO_IMAGE = ImageIdentity(Digest.of(b""))
-"""What stands for "created without an image" (API: `Image: ""`): such a container has an empty
-root, an empty image ID, and runs whatever is mounted into it (20.10 to 28.5). It must be judged
+"""The marker for "created without an image" (API: `Image: ""`): such a container has an empty
+root, an empty image ID, and runs whatever is mounted into it (20.10 to 28.5). It must be evaluated
 like any other, so its identity is the digest of nothing, which nobody can have approved."""
 
 
@@ -114,7 +114,7 @@ def engine_info(info: Mapping[str, Any], api_version: str) -> EngineInfo:
 
 
 def diff_ids(image: Mapping[str, Any]) -> Sequence[Digest]:
-    """The uncompressed layers of an image inspect; empty if any of them is no digest."""
+    """The uncompressed layers of an image inspect; empty if any of them is not a digest."""
     layers = [digest_or_none(text) for text in (image.get("RootFS") or {}).get("Layers") or ()]
     known = [layer for layer in layers if layer]
     return known if len(known) == len(layers) else ()

@@ -5,7 +5,7 @@ What may be believed of an event (read in moby's source, seen on 20.10, 26.1 and
 attributes, but the engine writes `name` and `image` after them; only a container created without
 an image lets a label `image` through. An image's event has no `image` of its own: there a label
 would speak, so it is left empty here. All other attributes (`exitCode`, `signal`) can be forged
-by a label and are not read at all. Neither `image` nor `name` is ever fit for a verdict.
+by a label and are not read at all. No verdict may rest on `image` or `name`.
 """
 
 import calendar
@@ -55,11 +55,11 @@ _NO_ATTRIBUTES = _Attributes()
 
 
 def parse(line: bytes) -> EngineEvent:
-    """One line of the stream; raises `EngineUnavailable` for what is no event."""
+    """One line of the stream; raises `EngineUnavailable` for what is not an event."""
     try:
         message = _decode(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise broken(f"{line[:80]!r} is no event ({error})") from error
+        raise broken(f"{line[:80]!r} is not an event ({error})") from error
     attributes = message.actor.attributes or _NO_ATTRIBUTES
     return EngineEvent(
         message.type,
@@ -75,7 +75,7 @@ class DockerEvents:
     """`ports.EventStream` over the engine's unix socket.
 
     `timeout` (seconds) bounds the connection and the wait for its first answer. An engine that is
-    stopped by a signal later sends nothing and closes nothing: whoever finds that it does not
+    stopped by a signal later sends nothing and closes nothing: code that finds that it does not
     answer calls `close`, which ends the running `batches`, if any; a new one may follow.
     """
 
@@ -153,7 +153,7 @@ class DockerEvents:
         try:
             date = time.strptime(stream.headers.get("date", ""), "%a, %d %b %Y %H:%M:%S GMT")
         except ValueError as error:
-            raise broken("it bears no date") from error
+            raise broken("it has no date") from error
         return calendar.timegm(date) * 10**9
 
     def _open(self, target: str, body_timeout: float | None = None) -> Response:

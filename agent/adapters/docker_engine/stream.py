@@ -17,7 +17,7 @@ _CUT_TO = 1024
 
 
 def broken(what: str) -> EngineUnavailable:
-    """The error for bytes that are no answer of a container engine."""
+    """The error for bytes that are not answer of a container engine."""
     return EngineUnavailable(
         f"the engine's answer cannot be read: {what}",
         hint="is this socket a Docker Engine's? Try: curl --unix-socket SOCKET http://d/_ping",
@@ -61,7 +61,7 @@ class Dechunker:
 def _chunk_size(line: bytes) -> int:
     digits = line.partition(b";")[0].strip()
     if not digits or len(digits) > 15 or digits.strip(b"0123456789abcdefABCDEF"):
-        raise broken(f"{line[:40]!r} is no chunk size")
+        raise broken(f"{line[:40]!r} is not a chunk size")
     return int(digits, 16)
 
 

@@ -22,7 +22,7 @@ class Firewall:
 
     @classmethod
     def desired(cls, egress: Egress, engines: Iterable[str]) -> "Firewall":
-        """What shall be. An address of two registries counts for the first by name."""
+        """The desired state. An address of two registries counts for the first by name."""
         found = cls(set(egress.allowed), {}, set(egress.devices), set(engines))
         taken: set[Address] = set()
         for name in sorted(egress.known):

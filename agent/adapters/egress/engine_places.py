@@ -41,8 +41,8 @@ def find(docker_socket: str, netns: int | None = None, proc: Path = Path("/proc"
 
 
 def _why_not(path: str) -> str:
-    """Why a cgroup cannot stand for its engine alone."""
-    advice = "its own connections cannot be told apart: run it as a systemd service"
+    """Why a cgroup cannot identify its engine alone."""
+    advice = "its own connections cannot be recognised: run it as a systemd service"
     if path == "/":
         return f"runs in the root cgroup, {advice}"
     if path.startswith(("/user.slice", "/init.scope")):

@@ -1,4 +1,4 @@
-"""The firewall as a layer of the lockdown: says what shall be, has the helper do it, reads it back.
+"""The firewall as a layer of the lockdown: sends the desired state to the helper, reads it back.
 
 Nothing is remembered of what is installed; the kernel is asked. Two things go on by themselves
 once `start` was called: names are resolved again, and a helper that died is replaced.
@@ -37,7 +37,7 @@ Message = Refusal | Disturbance
 class EgressFirewall:
     """`ports.Layer`. `Refusal` and `Disturbance` are handed to `sink` from a thread of its own,
     which must not wait. `container_at` names the container that has an address ("" if none).
-    `crashed` is told when the thread that resolves names dies of what nobody foresaw.
+    `crashed` is called when the thread that resolves names dies of an unforeseen error.
 
     Methods may be called from any thread, one at a time works.
     """
@@ -60,7 +60,7 @@ class EgressFirewall:
         self._lock = threading.RLock()
         self._link: FirewallLink | None = None
         self._place: EnginePlace | None = None
-        self._kept: Firewall | None = None  # what the helper was told to keep so by itself
+        self._kept: Firewall | None = None  # what the helper maintains by itself
         self._healing = True
         self._asked = threading.Event()
         self._closing = threading.Event()
@@ -83,8 +83,8 @@ class EgressFirewall:
             return self._drift()
 
     def apply(self) -> Drift:
-        """Install it, verified by the helper and by a second look; from now on the helper mends it
-        by itself. Raises `LayerFailed`: then what stood before stands."""
+        """Install it, verified by the helper and by a second look; from now on the helper
+        restores it by itself. Raises `LayerFailed`: then what was there before stays."""
         with self._lock:
             before = self._drift()
             if before.blocked:
@@ -94,7 +94,9 @@ class EgressFirewall:
                 self._keep(desired)
                 left = self._drift().differences
                 if left:
-                    raise LayerFailed(f"the firewall is not as it was told: {left[0].words}")
+                    raise LayerFailed(
+                        f"the firewall differs from what was sent to it: {left[0].words}"
+                    )
             return before
 
     def restore(self) -> Drift:
@@ -110,7 +112,7 @@ class EgressFirewall:
         return (str(self._settings.resolv_conf), "/etc/hosts")
 
     def healing(self, on: bool) -> None:
-        """Whether the helper mends at once what others change; off during a pause.
+        """Whether the helper restores at once what others change; off during a pause.
         Holds when this returns. Raises `LayerFailed`."""
         with self._lock:
             self._healing = on
@@ -187,7 +189,7 @@ class EgressFirewall:
         last = f"; its {kept} last known addresses stay allowed" if kept else ""
         return (
             f"{what} {service} cannot be resolved ({why}){last}: "
-            "mend the host's resolver, or put the name into /etc/hosts"
+            "correct the host's resolver, or put the name into /etc/hosts"
         )
 
     # The helper

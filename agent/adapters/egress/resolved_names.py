@@ -1,7 +1,7 @@
 """What names mean: the host's own resolver, asked in the background, and what it said lately.
 
 Registries answer with a few of many addresses, others each time; so all answers of the last hour
-count together (the resolver does not tell their time to live), and an unanswered name keeps what
+count together (the resolver does not report their time to live), and an unanswered name keeps what
 was last known, also over a restart.
 """
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def dockerd_behind(connection: socket.socket) -> "psutil.Process | None":
-    """The engine's process; None when it cannot be told."""
+    """The engine's process; None when it cannot be found out."""
     import psutil
 
     size = struct.calcsize("3i")

@@ -92,7 +92,7 @@ class EngineConfigLayer:
         notes = [Difference(self._file(), words) for words in advice]
         insecure = flag_value(self._engine.arguments(), "--insecure-registry")
         if insecure is not None:
-            words = f"dockerd runs with --insecure-registry {insecure}: nobody proves who that is"
+            words = f"dockerd runs with --insecure-registry {insecure}: nothing proves who that is"
             notes.append(Difference("engine", words))
         return Drift(NAME, self._differences(sight), self._conflict(), tuple(notes))
 
@@ -160,7 +160,7 @@ class EngineConfigLayer:
             return
         try:
             taken = self._engine.reload(_word(sight.desired, self._engine.word()))
-            error = "it went on as before"
+            error = "it kept its configuration"
         except (EngineUnavailable, LayerFailed) as raised:
             taken, error = False, raised.message
         if taken:
@@ -168,19 +168,19 @@ class EngineConfigLayer:
         if sight.differs:
             kept.revert(sight)
         raise LayerFailed(
-            f"the engine did not take the new {self._file()}: {error}",
-            hint="its log says why: journalctl -u docker; the file is as it was (Docker 20.10 "
-            "takes no mirror with a path)",
+            f"the engine did not accept the new {self._file()}: {error}",
+            hint="its log says why: journalctl -u docker; the file is unchanged (Docker 20.10 "
+            "accepts no mirror with a path)",
         )
 
     def _ask(self, sight: Sight) -> None:
         """The engine's own check of the file, before it is switched. What it says against the
-        present file too (or against this host) is not for us to mend."""
+        present file too (or against this host) is not for us to correct."""
         objection = self._objection(sight.desired)
         if objection and objection != self._objection(sight.state.data or b"{}"):
             raise LayerFailed(
                 f"the engine would not start with the new {self._file()}: {objection}",
-                hint="mend the file by hand; nothing was changed",
+                hint="correct the file by hand; nothing was changed",
             )
 
     def _objection(self, data: bytes) -> str:
@@ -223,7 +223,7 @@ class EngineConfigLayer:
         return self._follow(target)
 
     def _between(self, back: Return, neutral: bytes) -> Return:
-        """Write the step between; whoever finds it later knows that nobody else was there."""
+        """Write the step between; its presence proves later that nobody else edited the file."""
         record = back.record
         if back.target.data == record.original.data:
             record = record.with_written(neutral)
@@ -246,10 +246,10 @@ class EngineConfigLayer:
         try:
             if self._engine.reload(_word(data, self._engine.word())):
                 return []
-            said = "it went on as before"
+            said = "it kept its configuration"
         except (EngineUnavailable, LayerFailed) as error:
             said = error.message
-        return [f"it did not follow: {said}; restart it: systemctl restart docker"]
+        return [f"it did not reload: {said}; restart it: systemctl restart docker"]
 
 
 def _word(data: bytes | None, now: EngineWord) -> EngineWord:

@@ -81,7 +81,7 @@ class RunningEngine:
         """Make it read its file, and wait until it did and its word is `desired`; False when that
         does not come. A failed reload emits no event and changes nothing. Its word alone would
         not do: it may be right already, and an earlier reload on its way make it wrong.
-        Raises `LayerFailed` when it cannot be told, `EngineUnavailable` when it is silent."""
+        Raises `LayerFailed` when it cannot be signalled, `EngineUnavailable` when it is silent."""
         import psutil
 
         process = self._process()
@@ -95,7 +95,7 @@ class RunningEngine:
             process.send_signal(signal.SIGHUP)  # checks that the pid was not given to another
         except psutil.Error as error:
             raise LayerFailed(
-                f"dockerd {process.pid} cannot be told to reload: {error}",
+                f"dockerd {process.pid} cannot be made to reload: {error}",
                 hint="the agent needs CAP_KILL; or: systemctl reload docker",
             ) from error
         end = time.monotonic() + self._timeout

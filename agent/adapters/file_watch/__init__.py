@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Watched:
-    """One path; `unsettled`: it was told of amid a burst, so the next event reports again."""
+    """One path; `unsettled`: it was reported amid a burst, so the next event reports again."""
 
     path: str
     changed: Callable[[str], None]
@@ -92,7 +92,7 @@ class FileWatcher:
         changed = [item for item in watched if _has_changed(item, by_event, quiet)]
         if changed and not by_event and self._directories is not None:
             log.warning("file_watch.event_missed", paths=[item.path for item in changed])
-            self._directories.close()  # made anew at the next turn
+            self._directories.close()  # made again at the next turn
         for item in changed:
             self._tell(item)
 
@@ -126,7 +126,7 @@ class FileWatcher:
     def _tell(self, item: _Watched) -> None:
         try:
             item.changed(item.path)
-        except Exception as error:  # noqa: BLE001 - the other paths' watchers must still be told
+        except Exception as error:  # noqa: BLE001 - the other paths' watchers must still be informed
             self._failed(error)
 
     def _report(self, error: Exception) -> None:

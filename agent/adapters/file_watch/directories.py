@@ -42,7 +42,7 @@ class Directories(events.FileSystemEventHandler):
             self._observer.unschedule(self._watches.pop(gone))
         for new in directories - self._watches.keys():
             self._watches[new] = self._observer.schedule(self, new.path, event_filter=_WANTED)
-            self._stirred()  # what happened before the watch stood is found by one more look
+            self._stirred()  # what happened before the watch began is found by one more look
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:  # noqa: ARG002 - any will do
         """Watchdog's call for each event."""

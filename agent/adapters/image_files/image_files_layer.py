@@ -1,4 +1,4 @@
-"""`ports.Layer` on files that nobody has to be told of: each stands for itself.
+"""`ports.Layer` on files that no program has to reload: each is independent.
 
 A file that cannot be kept (broken, read-only) is named in `Drift.blocked` and does not keep the
 others from being kept.
@@ -60,7 +60,7 @@ class ImageFilesLayer:
                 else:
                     undone += back.differences
         if failures:
-            raise LayerFailed("; ".join(failures), hint="all other files are put back")
+            raise LayerFailed("; ".join(failures), hint="all other files were restored")
         return Drift(NAME, undone)
 
     def _each(self, *, write: bool) -> Drift:

@@ -61,7 +61,7 @@ def _containerd(root: Path, mirror: str, ca_file: str) -> list[ToolFile]:
     def others(_: bytes | None) -> list[str]:
         found = sorted(path.parent.name for path in certs.glob("*/hosts.toml"))
         return [
-            f"{name}/hosts.toml of somebody else decides about {name} instead"
+            f"{name}/hosts.toml of another tool decides about {name} instead"
             for name in found
             if name != "_default"
         ]
@@ -84,7 +84,7 @@ def _containers(root: Path, mirror: str, ca_file: str) -> list[ToolFile]:
         ToolFile(
             directory / "registries.conf.d" / DROP_IN,
             lambda _: merge_images.registries_conf(mirror),
-            f"short names and the Hub's do not lead podman and the like to {mirror}",
+            f"for short names and the Hub's, podman and similar tools do not use {mirror}",
         )
     ]
     if policy.exists() or vendor.exists():  # without any, these tools refuse every image
@@ -92,7 +92,7 @@ def _containers(root: Path, mirror: str, ca_file: str) -> list[ToolFile]:
             ToolFile(
                 policy,
                 lambda data: _policy(data, mirror, vendor),
-                f"podman and the like take images from other registries than {mirror}",
+                f"podman and similar tools accept images from registries other than {mirror}",
                 lambda data: merge_images.policy_advice(data, mirror),
             )
         )
@@ -112,7 +112,7 @@ def _certificate(directory: Path, mirror: str, ca_file: str) -> ToolFile:
     return ToolFile(
         directory / "certs.d" / merge_images.host_of(mirror) / "dockwarden.crt",
         lambda _: Whole(decoded(_content(Path(ca_file)))),
-        f"{mirror} cannot prove who it is: its authority is missing",
+        f"{mirror} cannot be verified: its certificate authority is missing",
     )
 
 

@@ -27,7 +27,7 @@ _FORMAT: Final = 1
 
 
 def host_id(path: Path = MACHINE_ID) -> str:
-    """This host's id, from which its machine id cannot be told (machine-id(5) asks for that).
+    """This host's id, from which its machine id cannot be found (machine-id(5) asks for that).
     Raises `DockwardenError` where there is none."""
     try:
         machine = path.read_text().strip()

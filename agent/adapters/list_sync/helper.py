@@ -62,7 +62,7 @@ class Helper:
                 hint="is the repository's server slow? journalctl -u dockwarden shows more",
             )
         if len(said) > ANSWER_LIMIT:
-            raise SyncFailed("the sync helper said more than it may and was ended")
+            raise SyncFailed("the sync helper wrote more than it may and was ended")
         if process.returncode != 0 and not said:
             raise SyncFailed(
                 f"the sync helper ended with {process.returncode}: {_last_line(words)}",
@@ -115,7 +115,7 @@ def _talk(
 ) -> tuple[bytes, bytes, bool]:
     """Its output, its words, and whether it was done in time."""
     assert process.stdin and process.stdout and process.stderr  # all three are pipes
-    with contextlib.suppress(BrokenPipeError):  # then its words tell why; a request fits the pipe
+    with contextlib.suppress(BrokenPipeError):  # then its output says why; a request fits the pipe
         process.stdin.write(request)
         process.stdin.close()
     heard: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
@@ -158,4 +158,4 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _last_line(words: bytes) -> str:
     lines = words.decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote nothing"

@@ -111,18 +111,18 @@ def _send(connection: socket.socket, lines: list[str], until: float) -> None:
 
 
 def _head(connection: socket.socket, until: float) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers, and what came of the body with them."""
+    """Status, headers, and as much of the body as came with them."""
     data = b""
     while b"\r\n\r\n" not in data:
         more = _receive(connection, until)
         data += more
         if not more or len(data) > HEAD_LIMIT:
-            raise ValueError("the answer is no HTTP")
+            raise ValueError("the answer is not HTTP")
     head, _, begun = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
-        raise ValueError("the answer is no HTTP")
+        raise ValueError("the answer is not HTTP")
     split = (line.partition(":") for line in lines)
     return int(rest[:3]), {name.strip().lower(): text.strip() for name, _, text in split}, begun
 
@@ -131,7 +131,7 @@ def _body(
     connection: socket.socket, headers: Mapping[str, str], begun: bytes, limit: int, until: float
 ) -> bytes:
     if "chunked" in headers.get("transfer-encoding", ""):
-        raise ValueError("the answer is chunked, which HTTP/1.0 does not know")
+        raise ValueError("the answer is chunked, which HTTP/1.0 does not have")
     told = headers.get("content-length", "")
     wanted = int(told) if told.isdigit() else None
     data = bytearray(begun)

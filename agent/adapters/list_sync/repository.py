@@ -55,7 +55,7 @@ class HelperRepository:
         if number is None:
             raise AllowlistRejected(
                 f"no list was fetched from {self._request.source} yet",
-                hint="dockwarden sync --wait reports what is in the way",
+                hint="dockwarden sync --wait reports what prevents it",
             )
         return self._open(self._directory / str(number))
 
@@ -143,7 +143,7 @@ class HelperRepository:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SyncFailed(
                 "the sync helper's answer cannot be understood",
-                hint="is one dockwarden installed over another? journalctl -u dockwarden",
+                hint="was one dockwarden installed over another? journalctl -u dockwarden",
             ) from error
 
 

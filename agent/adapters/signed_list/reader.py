@@ -164,12 +164,12 @@ def _opened(path: Path) -> "sqlite3.Connection":
         raise _rejected(path, str(error)) from error
     if found != wanted:
         db.close()
-        raise _rejected(path, "it is no index of this version")
+        raise _rejected(path, "it is not an index of this version")
     return db
 
 
 def _rejected(path: Path, what: str) -> AllowlistRejected:
-    return AllowlistRejected(f"{path}: {what}", hint="run dockwarden sync, which writes it anew")
+    return AllowlistRejected(f"{path}: {what}", hint="run dockwarden sync, which writes it again")
 
 
 def _of(found: Found, kind: type[Entry]) -> tuple[tuple[int, Any], ...]:

@@ -16,7 +16,7 @@ from core import __version__
 
 TIMEOUT = 10.0  # s, for each wait on the network
 LONGEST_ANSWER = 65_536  # bytes read of an answer
-# What says of this very body that it will never be taken; a wrong URL or token may be mended.
+# Statuses that refuse this very body for good; a wrong URL or token can be corrected.
 POISON = frozenset({400, 413, 415, 422})
 
 

@@ -51,7 +51,7 @@ class SyslogTls:
 
     def send(self, findings: Sequence[Finding]) -> int:
         """See `ports.Transport`. After a failure the whole batch comes again: the identifiers in
-        the structured data tell doubles."""
+        the structured data identify duplicates."""
         frames = b"".join(frame(message(finding)) for finding in findings)
         try:
             self._connected().sendall(frames)

@@ -1,4 +1,4 @@
-"""Opens the spool's file; one that is damaged is set aside and made anew; knows no records."""
+"""Opens the spool's file; a damaged one is set aside and replaced; knows no records."""
 
 import os
 import sqlite3

@@ -82,7 +82,7 @@ class SqliteSpool:
         return self.known
 
     def check(self) -> None:
-        """Open the file anew and read through it; set it aside if it is damaged."""
+        """Open the file again and read through it; set it aside if it is damaged."""
         with self._lock, self._failing():
             if self._db is not None:
                 self._db.close()

@@ -59,7 +59,7 @@ class Uplink:
 
     @property
     def state(self) -> UplinkState:
-        """How it stands now; from any thread."""
+        """Its present state; from any thread."""
         return self._state
 
     @property

@@ -54,7 +54,7 @@ class Run:
         while True:
             if not select.select([self.process.stdout], [], [], SILENT_SECONDS)[0]:
                 self.end()
-                return Said(ended=True, why=f"it said nothing for {SILENT_SECONDS:g} s")
+                return Said(ended=True, why=f"it sent nothing for {SILENT_SECONDS:g} s")
             data = os.read(self.process.stdout.fileno(), _LINE)
             if not data:
                 return last

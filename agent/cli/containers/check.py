@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import emit_facts
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table
 from agent.enforcement.freshness import closed
 from agent.errors import EngineUnavailable
 from core.base_errors import InvalidDigest
@@ -16,7 +16,6 @@ from core.decision.decision import Decision, decide, undetermined
 from core.decision.verdict import Action, Mode, Verdict
 from core.image.digest import Digest
 from core.image.identity import ImageIdentity
-from core.terminal.printing import FOUND, cell, emit_json, emit_table
 
 if TYPE_CHECKING:
     from agent.cli.lists.host_list import HostList
@@ -40,10 +39,10 @@ _WOULD = {
 def check(
     ctx: click.Context, images: tuple[str, ...], config_file: Path | None, output: str
 ) -> None:
-    """Tell whether an image may run here, and why.
+    """Show whether an image may run here, and why.
 
-    IMAGE is a reference, which means whatever this host's engine has under it now, or a digest,
-    for which no engine is needed. The agent need not run. The answer is that of enforce mode.
+    IMAGE is a reference or a digest. A reference means the image that this host's engine has under
+    it now; a digest needs no engine. The agent need not run. The result is that of enforce mode.
 
     Exits with 3 when at least one image would not be allowed.
 
@@ -88,9 +87,9 @@ def check(
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Judges references as the agent in enforce mode would judge a container of them now.
+    """Evaluates references as the agent in enforce mode would evaluate a container of them now.
 
-    `engine` is made only when a reference cannot be judged by itself.
+    `engine` is made only when a reference cannot be evaluated by itself.
     """
 
     config: "Config"
@@ -109,7 +108,7 @@ class Bench:
             "digest": str(image.image_id) if image else None,
             "verdict": decision.verdict,
             "allowed": allowed,
-            "would": "be judged at its start" if unknown else _WOULD[action],
+            "would": "be evaluated at its start" if unknown else _WOULD[action],
             "reason": decision.reason,
             "scope": decision.scope,
             "signers": [*self.list.signers.get(decision.scope, ())],
@@ -119,8 +118,8 @@ class Bench:
         }
 
     def _identity(self, reference: str) -> ImageIdentity | None:
-        """What the engine has under the reference; a digest that it does not have is judged as
-        it stands."""
+        """What the engine has under the reference; a digest that it does not have is evaluated as
+        it is."""
         digest = _digest(reference)
         alone = digest is not None and "@" not in reference
         image = None

@@ -1,4 +1,4 @@
-"""`dockwarden explain`: why a container or a pull was refused, for whoever started it."""
+"""`dockwarden explain`: why a container or a pull was refused, for the user who started it."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -15,17 +15,16 @@ from agent.cli.options import (
     findings_file,
     output_option,
 )
-from agent.cli.output import emit_facts, local_time, note, ran, section
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, ran, section
 from agent.errors import ControlUnavailable
 from agent.ports.lockdown_values import concerns
 from core.base_errors import DockwardenError
 from core.decision.verdict import Action
-from core.terminal.printing import FOUND, cell, emit_json
 
 _SHORTEST_ID = 4  # characters of a container ID that are taken for one
 _DONE = {
-    "allow": "it was let run",
-    "report": "it was let run and reported",
+    "allow": "it ran",
+    "report": "it ran and was reported",
     "pause": "it was paused",
     "stop": "it was stopped",
     "kill": "it was killed",
@@ -40,13 +39,13 @@ _REFUSED = "egress.refused"
 @output_option
 @click.pass_context
 def explain(ctx: click.Context, container: str, config_file: Path | None, output: str) -> None:
-    """Explain why a container was refused, or a pull.
+    """Explain why a container or a pull was refused.
 
-    CONTAINER is a name or the beginning of an ID; it may be gone already. Or the registry or the
-    address that could not be reached: what the engine's message says after "dial tcp". Works
-    without root where [control] explain_access lets you.
+    CONTAINER is a name or the beginning of an ID; the container may be gone. REGISTRY or ADDRESS is
+    what could not be reached: the engine's message shows it after "dial tcp". [control]
+    explain_access lets users run this command without root.
 
-    Exits with 3 when it was refused.
+    Exits with 3 when the container or pull was refused.
 
     \b
     Examples:
@@ -74,11 +73,11 @@ def _ask(container: str, config_file: Path | None) -> Mapping[str, Any]:
     except ControlUnavailable as error:
         if not is_root:
             raise
-        note(f"{error.message}; this is what its findings on this host say")
+        note(f"{error.message}; this is from the findings on this host")
         answer = _from_file(container, findings_file(config_file))
     if not isinstance(answer, Mapping):
         raise DockwardenError(
-            f"nothing is known of a container {container!r}, nor of such an address",
+            f"no container is known as {container!r}, and no such address",
             hint="give the name or ID as `docker ps -a` shows it; was it started on this host?",
         )
     return answer

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from core.terminal.printing import emit_json, emit_table
+from agent.cli.output import emit_json, emit_table
 
 _COLUMNS = ("id", "name", "image", "state", "verdict", "action")
 
@@ -16,8 +16,8 @@ _COLUMNS = ("id", "name", "image", "state", "verdict", "action")
 def ps(config_file: Path | None, output: str) -> None:
     """List the containers of this host with their verdicts.
 
-    IMAGE is what was typed at the start; the verdict is on the image's digest, not on that name.
-    ACTION is what is done about the verdict; why is told by `dockwarden explain NAME`.
+    IMAGE is what a user typed at the start; the verdict is about the image's digest, not that name.
+    ACTION is what the agent does about the verdict; `dockwarden explain NAME` says why.
 
     \b
     Examples:

@@ -9,11 +9,10 @@ import click
 
 from agent.cli.containers.since import parse_since
 from agent.cli.options import config_option, findings_file, output_option
-from agent.cli.output import local_time, note, ran, section
+from agent.cli.output import FOUND, emit_json, emit_table, local_time, note, ran, section
 from core.base_errors import DockwardenError
 from core.decision.verdict import Verdict
 from core.findings.finding import Kind
-from core.terminal.printing import FOUND, emit_json, emit_table
 
 Record = Mapping[str, Any]
 _DAMAGED = "findings.damaged"
@@ -30,14 +29,17 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 @click.command()
 @click.option(
-    "--since", callback=_since, metavar="SPAN|DATE", help="Only those since 30m, 1h, 2d, or a date."
+    "--since",
+    callback=_since,
+    metavar="SPAN|DATE",
+    help="List only violations since 30m, 1h, 2d, or a date.",
 )
 @click.option(
     "--verdict",
     "verdicts",
     multiple=True,
     type=click.Choice([str(verdict) for verdict in Verdict]),
-    help="Only these; may be repeated.",
+    help="List only this verdict; may be repeated.",
 )
 @config_option
 @output_option
@@ -49,14 +51,14 @@ def violations(
     config_file: Path | None,
     output: str,
 ) -> None:
-    """List what ran, or tried to, without approval.
+    """List what ran, or tried to run, without approval.
 
-    One row a violation, with the number of its occurrences.
+    Each row is one violation, with the number of its occurrences.
 
-    RAN is for how long the container's own code ran: "never" where it was caught before its
-    first instruction. Reads [reports] file; the agent need not run.
+    RAN is for how long the container's own code ran: "never" if it was caught before its first
+    instruction. The command reads [reports] file; the agent need not run.
 
-    Exits with 3 when there is at least one.
+    Exits with 3 when there is at least one violation.
 
     \b
     Examples:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import printed_check
-from core.terminal.printing import FOUND, emit_json
+from agent.cli.output import FOUND, emit_json, printed_check
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 @output_option
 @click.pass_context
 def doctor(ctx: click.Context, config_file: Path | None, output: str) -> None:
-    """Check everything the agent depends on, and say how to mend what is wrong.
+    """Check everything that the agent depends on, and say how to fix what is wrong.
 
-    Changes nothing. Exits with 3 when a check failed; warnings alone are 0.
+    Changes nothing. Exits with 3 when a check failed, and with 0 when there are only warnings.
 
     \b
     Examples:

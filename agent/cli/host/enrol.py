@@ -10,21 +10,23 @@ from core.base_errors import DockwardenError
 
 
 @click.command()
-@click.option("--collector", "url", metavar="URL", help="The collector [default: as configured].")
+@click.option(
+    "--collector", "url", metavar="URL", help="URL of the collector [default: as configured]."
+)
 @click.option(
     "--secret-file",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
     metavar="FILE",
-    help="Holds a secret of `dockwarden-collector enrolment new`; - is standard input.",
+    help="File with a secret from `dockwarden-collector enrolment new`; - is standard input.",
 )
-@click.option("--again", is_flag=True, help="Replace an identity that is there; it gets a new one.")
+@click.option("--again", is_flag=True, help="Give this host a new identity, although it has one.")
 @config_option
 def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | None) -> None:
     """Enrol this host at the collector, once.
 
-    What it gives is kept in [collector] token_file, for root alone. A running agent takes it up
-    within a quarter of an hour; restart it to make that at once.
+    The command stores the host's token in [collector] token_file, readable by root only. A running
+    agent uses the token within a quarter of an hour, or at once when you restart it.
 
     \b
     Examples:
@@ -41,12 +43,12 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
     there = (url or settings.url).rstrip("/")
     if not there.startswith(("https://", "http://")):
         raise DockwardenError(
-            "there is no collector to enrol at",
+            "no collector is configured",
             hint='give --collector URL, or set [collector] url = "https://…"',
         )
     if not again and host_identity.read(settings.token_file) is not None:
         raise DockwardenError(
-            f"this host is enrolled already: {settings.token_file}",
+            f"this host is already enrolled: {settings.token_file}",
             hint="--again gives it a new identity; the old one stays on the collector's page",
         )
     secret = _secret(secret_file)
@@ -72,5 +74,7 @@ def _secret(path: Path) -> str:
             f"{path} cannot be read: {error}", hint="which file is it?"
         ) from error
     if not text:
-        raise DockwardenError(f"{path} is empty", hint="ask for a secret")
+        raise DockwardenError(
+            f"{path} is empty", hint="ask the collector's administrator for a secret"
+        )
     return text

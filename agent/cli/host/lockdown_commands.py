@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, control_socket, inputs, output_option
-from agent.cli.output import note
+from agent.cli.output import FOUND, emit_json, note
 from core.base_errors import DockwardenError
-from core.terminal.printing import FOUND, emit_json
 
 if TYPE_CHECKING:
     from agent.app.lockdown_wiring import Lockdown
@@ -27,7 +26,7 @@ RESTORE_SECONDS = 60.0  # an engine's reload has to be seen, too
 def plan(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Show what `apply` would change, and change nothing.
 
-    Exits with 3 when something differs from what [registry], [lockdown] and [egress] want.
+    Exits with 3 when something differs from what [registry], [lockdown] and [egress] require.
 
     \b
     Examples:
@@ -50,8 +49,8 @@ def plan(ctx: click.Context, config_file: Path | None, output: str) -> None:
 def apply(config_file: Path | None, output: str) -> None:
     """Put the lockdown in place: engine mirror, other tools' files, egress firewall.
 
-    The agent does the same by itself in enforce mode, and mends what is undone. What was there
-    before is kept; `dockwarden restore` puts it back.
+    In enforce mode the agent does the same by itself, and restores what others change. A backup
+    keeps the former files; `dockwarden restore` puts them back.
 
     \b
     Examples:
@@ -65,7 +64,8 @@ def apply(config_file: Path | None, output: str) -> None:
     _show(found, output, done="changed")
     if errors := [f"{drift.layer}: {drift.blocked}" for drift in found if drift.blocked]:
         raise DockwardenError(
-            "not everything was put in place: " + "; ".join(errors), hint="mend that, run it again"
+            "not everything was put in place: " + "; ".join(errors),
+            hint="correct that, then run it again",
         )
 
 
@@ -73,10 +73,10 @@ def apply(config_file: Path | None, output: str) -> None:
 @config_option
 @output_option
 def restore(config_file: Path | None, output: str) -> None:
-    """Take the lockdown back: every file as it was found, byte for byte, and no firewall.
+    """Remove the lockdown: restore every file byte for byte, and remove the firewall.
 
-    A running agent does it and keeps its hands off until it is started anew. To keep it off for
-    good, set [agent] mode = "observe" or empty [registry] mirror.
+    If an agent runs, it does the work, and changes nothing more until it is restarted. To keep the
+    lockdown off for good, set [agent] mode = "observe" or empty [registry] mirror.
     """
     rows = _asked(config_file)
     rows += _by_hand(config_file, done={row["layer"] for row in rows})
@@ -86,7 +86,8 @@ def restore(config_file: Path | None, output: str) -> None:
         _tell(rows)
     if errors := [f"{row['layer']}: {row['error']}" for row in rows if row["error"]]:
         raise DockwardenError(
-            "not everything was put back: " + "; ".join(errors), hint="mend that and run it again"
+            "not everything was put back: " + "; ".join(errors),
+            hint="correct that, then run it again",
         )
 
 
@@ -101,7 +102,7 @@ def _asked(config_file: Path | None) -> list[dict[str, Any]]:
     except ControlUnavailable as error:
         if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
             raise
-        note("no agent runs here; restoring by hand")
+        note("no agent runs here; restoring without it")
         return []
 
 
@@ -154,7 +155,7 @@ def _built(config_file: Path | None, *, to_restore: bool = False) -> "Lockdown":
     from agent.config.load import load
 
     if os.geteuid() != 0:
-        raise DockwardenError("the lockdown is root's", hint="run it with sudo")
+        raise DockwardenError("only root may change the lockdown", hint="run it with sudo")
     return lockdown(load(inputs(config_file)).config, to_restore=to_restore)
 
 
@@ -170,7 +171,7 @@ def _show(found: "Sequence[Drift]", output: str, *, done: str) -> None:
             if difference.diff:
                 click.echo(difference.diff.rstrip())
         if drift.blocked:
-            click.echo(f"{drift.layer}: cannot be mended: {drift.blocked}")
+            click.echo(f"{drift.layer}: cannot be corrected: {drift.blocked}")
         for remark in drift.notes:
             click.echo(f"{drift.layer}: note: {remark.place}: {remark.words}")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, inputs, output_option
-from agent.cli.output import printed_check
+from agent.cli.output import FOUND, emit_json, printed_check
 from core.base_errors import DockwardenError
-from core.terminal.printing import FOUND, emit_json
 
 
 @click.command()
@@ -17,15 +16,15 @@ from core.terminal.printing import FOUND, emit_json
 @output_option
 @click.pass_context
 def selftest(ctx: click.Context, config_file: Path | None, output: str) -> None:
-    """Prove that enforcement works here, harmlessly.
+    """Prove, without harm, that enforcement works on this host.
 
-    Makes an image that nobody approved, starts it and sees whether its program ran; asks the
-    engine for its mirror, calls a public registry, and waits until the report is delivered. Takes
-    container and image away again. The one violation that it causes stays on record, under the
-    name dockwarden-selftest-….
+    The command makes an image that nobody approved, starts it and checks whether its program ran.
+    It asks the engine for its mirror, connects to a public registry, and waits until the report is
+    delivered. Finally it removes container and image. The one violation that it causes stays on
+    record, under the name dockwarden-selftest-….
 
-    Exits with 3 when something failed; then the agent raises an alarm and is degraded until a
-    selftest succeeds. In observe mode nothing is started.
+    Exits with 3 when something failed; the agent then raises an alarm and is degraded until a
+    selftest succeeds. In observe mode the command starts no container.
 
     \b
     Examples:
@@ -44,7 +43,7 @@ def selftest(ctx: click.Context, config_file: Path | None, output: str) -> None:
         if output != "json":
             printed_check(result.check, result.state, result.found, result.fix)
     failures = [f"{r.check}: {r.found}" for r in results if r.state is State.FAILED]
-    with contextlib.suppress(DockwardenError):  # no agent to tell is a failure above
+    with contextlib.suppress(DockwardenError):  # no agent to inform is a failure above
         call(config.control.socket, "selftest-result", {"failures": failures}, CALL_SECONDS)
     if output == "json":
         emit_json({"ok": not failures, "checks": [asdict(result) for result in results]})

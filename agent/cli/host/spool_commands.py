@@ -9,21 +9,20 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import emit_facts, local_time
+from agent.cli.output import FOUND, emit_facts, emit_json, emit_table, local_time
 from core.base_errors import DockwardenError
-from core.terminal.printing import FOUND, emit_json, emit_table
 
 
 @click.group()
 def spool() -> None:
-    """Show what waits on this host for the collector."""
+    """Show the records that wait on this host for the collector."""
 
 
 @spool.command()
 @config_option
 @output_option
 def show(config_file: Path | None, output: str) -> None:
-    """Show how much waits, since when, and what was lost.
+    """Show how many records wait, since when, and what was lost.
 
     \b
     Examples:
@@ -54,7 +53,7 @@ def show(config_file: Path | None, output: str) -> None:
 def quarantine(ctx: click.Context, config_file: Path | None, output: str) -> None:
     """Show the records that the collector refused for good, and why.
 
-    They stay here for a person to look at (the newest thousand). Exits with 3 if there are any.
+    The newest thousand stay here, so that you can examine them. Exits with 3 if there are any.
 
     \b
     Examples:

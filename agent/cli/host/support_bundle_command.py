@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from core.terminal.printing import emit_json, emit_table
+from agent.cli.output import emit_json, emit_table
 
 
 @click.command("support-bundle")
@@ -14,7 +14,7 @@ from core.terminal.printing import emit_json, emit_table
     "--file",
     "-f",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What to write (default: dockwarden-support-HOST-TIME.tar.gz here).",
+    help="The file to write (default: dockwarden-support-HOST-TIME.tar.gz here).",
 )
 @click.option("--list", "only_list", is_flag=True, help="Show what would go in; write nothing.")
 @config_option
@@ -22,11 +22,12 @@ from core.terminal.printing import emit_json, emit_table
 def support_bundle(
     file: Path | None, only_list: bool, config_file: Path | None, output: str
 ) -> None:
-    """Write a tar with what helps others to help you.
+    """Write a tar file that helps others to help you.
 
-    Versions, the configuration, status, doctor, the last 200 findings without labels and
-    commands, and the journal of the service. Secrets are taken out: credentials, tokens, keys,
-    passwords in URLs. Names of hosts, images and containers stay in: look before you send it.
+    It contains versions, the configuration, status, doctor, the last 200 findings without labels
+    and commands, and the journal of the service. It contains no secrets: no credentials, tokens,
+    keys, or passwords in URLs. It contains names of hosts, images and containers, so check it
+    before you send it.
 
     \b
     Examples:
@@ -49,6 +50,4 @@ def support_bundle(
         return
     emit_table(("file", "bytes"), found)
     if not only_list:
-        click.echo(
-            f"\nwritten: {path}\nLook at it before you send it: names of hosts and images stay in."
-        )
+        click.echo(f"\nwritten: {path}\nCheck it before you send it: it names hosts and images.")

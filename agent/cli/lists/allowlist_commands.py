@@ -10,11 +10,10 @@ import click
 from agent.cli.lists.host_list import HostList, host_list
 from agent.cli.lists.sync import freshness
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import emit_facts, local_time
+from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table, local_time
 from core.base_errors import InvalidDigest
 from core.image.digest import Digest
 from core.image.identity import ImageIdentity
-from core.terminal.printing import FOUND, cell, emit_json, emit_table
 
 if TYPE_CHECKING:
     from core.allowlist.allowlist import Approval, Deny, Waiver
@@ -24,9 +23,9 @@ MOST_FOUND = 200
 
 @click.group()
 def allowlist() -> None:
-    """Look into the list that this host goes by.
+    """Show or search the allowlist of this host.
 
-    Reads what lies on this host; the agent need not run, and no network is needed.
+    Reads files on this host; needs neither a running agent nor a network.
     """
 
 
@@ -127,10 +126,10 @@ def _print(answer: dict[str, Any]) -> None:
 @output_option
 @click.pass_context
 def search(ctx: click.Context, text: str, config_file: Path | None, output: str) -> None:
-    """Find what the list says of an image.
+    """Find what the list says about an image.
 
-    TEXT is a part of a repository's name or a tag; approvals are searched. A whole DIGEST
-    (sha256:…) finds denies and waivers, too, whichever of an image's digests it is.
+    TEXT is a part of a repository's name, or a tag; the command searches approvals for it. A whole
+    DIGEST (sha256:…) also finds denies and waivers, whichever digest of an image it is.
 
     Exits with 3 when nothing was found.
 
@@ -147,9 +146,9 @@ def search(ctx: click.Context, text: str, config_file: Path | None, output: str)
         headers = ("what", "scope", "image", "digest", "until", "why")
         emit_table(headers, [entry.row() for entry in entries])
         if len(entries) == MOST_FOUND:
-            click.echo(f"\nthe first {MOST_FOUND} only: search for more of the name")
+            click.echo(f"\nthe first {MOST_FOUND} only: search for a longer part of the name")
     else:
-        click.echo(f"The list says nothing of {cell(text)}.")
+        click.echo(f"The list says nothing about {cell(text)}.")
     if not entries:
         ctx.exit(FOUND)
 

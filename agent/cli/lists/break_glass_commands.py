@@ -1,4 +1,4 @@
-"""`dockwarden break-glass`: for some hours, judge and report but end nothing."""
+"""`dockwarden break-glass`: for some hours, evaluate and report but end nothing."""
 
 import sys
 from collections.abc import Mapping
@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, control_socket, output_option
-from agent.cli.output import emit_facts, local_time
+from agent.cli.output import emit_facts, emit_json, local_time
 from core.base_errors import DockwardenError
-from core.terminal.printing import emit_json
 
 _SECONDS = 40.0  # verifying a token takes a helper process
 _LONGEST = 32 << 10  # bytes of a token
@@ -18,14 +17,14 @@ _LONGEST = 32 << 10  # bytes of a token
 
 @click.group("break-glass")
 def break_glass() -> None:
-    """Keep this host from killing for some hours.
+    """Keep this host from stopping containers for some hours.
 
-    It takes a token that somebody with a break-glass key has signed for this host: see
-    docs/internals/break-glass.md. Everything is still judged and reported.
+    This needs a token that the holder of a break-glass key has signed for this host: see
+    docs/internals/break-glass.md. The agent still evaluates and reports everything.
 
     \b
-    1. sudo dockwarden break-glass request           send what it prints to a key's holder
-    2. sudo dockwarden break-glass apply token.json  what they send back
+    1. sudo dockwarden break-glass request           send the output to the holder of a key
+    2. sudo dockwarden break-glass apply token.json  apply the token that they send back
     """
 
 
@@ -40,14 +39,14 @@ def _call(config_file: Path | None, verb: str, **arguments: str) -> Mapping[str,
 @config_option
 @output_option
 def request(config_file: Path | None, output: str) -> None:
-    """Print what a token has to name: this host's id and a fresh nonce, good for one token."""
+    """Print what a token must name: this host's id, and a new nonce for one token."""
     answer = _call(config_file, "request")
     if output == "json":
         emit_json(answer)
         return
     emit_facts([("host", str(answer.get("host"))), ("nonce", str(answer.get("nonce")))])
     click.echo(
-        "\nWhoever holds a break-glass key runs:\n"
+        "\nThe holder of a break-glass key runs:\n"
         f"  dockwarden-registrar break-glass issue --host {answer.get('host')}"
         f" --nonce {answer.get('nonce')} --reason …"
     )
@@ -58,7 +57,7 @@ def request(config_file: Path | None, output: str) -> None:
 @config_option
 @output_option
 def apply(token: str, config_file: Path | None, output: str) -> None:
-    """Apply a token: the name of its file, - for standard input, or the token itself."""
+    """Apply a token, given as a file name, as - for standard input, or as the token itself."""
     _show(_call(config_file, "apply", token=_read(token)), output)
 
 
@@ -66,7 +65,7 @@ def apply(token: str, config_file: Path | None, output: str) -> None:
 @config_option
 @output_option
 def status(config_file: Path | None, output: str) -> None:
-    """Tell whether break-glass is in force, by whose word and until when."""
+    """Show whether break-glass is in force, who issued the token and until when."""
     _show(_call(config_file, "status"), output)
 
 
@@ -74,7 +73,7 @@ def status(config_file: Path | None, output: str) -> None:
 @config_option
 @output_option
 def end(config_file: Path | None, output: str) -> None:
-    """End it now; what runs is judged again, and acted upon."""
+    """End break-glass now; the agent evaluates running containers again and acts."""
     answer = _call(config_file, "end")
     if output == "json":
         emit_json(answer)

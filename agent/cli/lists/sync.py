@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import emit_facts, local_time, note
+from agent.cli.output import cell, emit_facts, emit_json, local_time, note
 from agent.errors import SyncFailed
 from core.base_errors import DockwardenError
-from core.terminal.printing import cell, emit_json
 
 LONGEST_SECONDS = 660.0  # two syncs: the one under way and the one that was asked for
 _LOOK_SECONDS = 0.2
@@ -19,14 +18,14 @@ _WORD_SECONDS = 5.0
 
 
 @click.command()
-@click.option("--wait", is_flag=True, help="Wait until it is done, and tell what came of it.")
+@click.option("--wait", is_flag=True, help="Wait until the sync is done, and print the outcome.")
 @config_option
 @output_option
 def sync(wait: bool, config_file: Path | None, output: str) -> None:
     """Fetch the signed allowlist now, instead of at the next poll.
 
-    With --wait it exits with 1 when the sync failed, and says why and what to do. The last good
-    list stays in force in any case.
+    With --wait the command exits with 1 when the sync failed, and says why and what to do. The last
+    good list stays in force in any case.
 
     \b
     Examples:
@@ -48,7 +47,7 @@ def sync(wait: bool, config_file: Path | None, output: str) -> None:
         if output == "json":
             emit_json(begun)
         else:
-            click.echo("The agent syncs now; `dockwarden status` reports what came of it.")
+            click.echo("The agent syncs now; `dockwarden status` reports the outcome.")
         return
     told = _outcome(socket, begun.get("number"))
     if output == "json":
@@ -72,7 +71,7 @@ def _outcome(socket: str, number: object) -> Mapping[str, Any]:
             note(f"fetching and verifying since {said - began:.0f} s")
         time.sleep(_LOOK_SECONDS)
     raise DockwardenError(
-        f"the sync is not done after {LONGEST_SECONDS:g} s",
+        f"the sync has not finished after {LONGEST_SECONDS:g} s",
         hint="journalctl -u dockwarden shows what it waits for",
     )
 

@@ -1,4 +1,4 @@
-"""What the firewall shall be, as the agent says it: lines in, checked keys out; no I/O.
+"""The firewall's desired state, as the agent sends it: lines in, checked keys out; no I/O.
 
 The lines of one state, in any order: `allow ADDRESS tcp|udp PORT`, `deny REGISTRY ADDRESS...`,
 `device NAME`, `engine CGROUP`. Whatever does not pass here never gets near a rule.
@@ -58,22 +58,22 @@ class Desired:
             self._deny(rest.split(" "))
         elif verb == "device":
             if not _DEVICE.match(rest):
-                raise ValueError(f"{rest!r} is no network device's name")
+                raise ValueError(f"{rest!r} is not a network device's name")
             self.devices.add(rest)
         elif verb == "engine":
             path = rest.strip("/")
             if not path or "\0" in path or ".." in path.split("/"):
-                raise ValueError(f"{rest!r} is no cgroup that an engine could be told apart by")
+                raise ValueError(f"{rest!r} is not a cgroup that an engine could be told apart by")
             self.engines.add(path)
         else:
-            raise ValueError(f"{verb!r} is no part of a desired state")
+            raise ValueError(f"{verb!r} is not a part of a desired state")
 
     def _allow(self, words: list[str]) -> None:
         if len(words) != 3 or words[1] not in PROTOCOLS or not words[2].isdecimal():
-            raise ValueError(f"{' '.join(words)!r} is no service")
+            raise ValueError(f"{' '.join(words)!r} is not a service")
         port = int(words[2])
         if not 0 < port < 65536:
-            raise ValueError(f"{port} is no port")
+            raise ValueError(f"{port} is not a port")
         packed = ipaddress.ip_address(words[0]).packed
         key = packed + struct.pack(">B3xH2x", PROTOCOLS[words[1]], port)
         (self.allow4 if len(packed) == 4 else self.allow6)[key] = ""
@@ -81,7 +81,7 @@ class Desired:
     def _deny(self, words: list[str]) -> None:
         registry = words[0]
         if not _NAME.match(registry):
-            raise ValueError(f"{registry!r} is no registry's name")
+            raise ValueError(f"{registry!r} is not a registry's name")
         self.registries.add(registry)
         counter = COUNTER + registry
         for address in words[1:]:

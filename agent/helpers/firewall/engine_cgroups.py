@@ -9,7 +9,7 @@ from agent.helpers.gate.inotify import Inotify
 from agent.helpers.gate.mounts import hierarchies
 
 NO_CGROUP2 = (
-    "no cgroup2 hierarchy is mounted, so the engine's own connections cannot be told apart and "
+    "no cgroup2 hierarchy is mounted, so the engine's own connections cannot be recognised and "
     "only known registries are refused: mount -t cgroup2 none /sys/fs/cgroup/unified, or boot "
     "with systemd.unified_cgroup_hierarchy=1"
 )

@@ -1,6 +1,6 @@
 """The firewall's own process: one thread, one loop around the agent's socket and the kernel's.
 
-It installs what the agent wants and mends it by itself the moment somebody else changes it. When
+It installs what the agent wants and restores it by itself as soon as somebody else changes it. When
 the agent goes, it ends and leaves the table standing.
 """
 
@@ -34,7 +34,7 @@ _RESYNC = 10.0  # s; what no event reports (a gateway through a bridge) is looke
 
 
 class FirewallProcess:
-    """Does as it is told, and keeps it so. `own`: see `Firewall`."""
+    """Installs what it is sent, and maintains it. `own`: see `Firewall`."""
 
     def __init__(self, channel: Channel, *, own: bool) -> None:
         self._channel = channel
@@ -48,7 +48,7 @@ class FirewallProcess:
             self._log = Log()
         except OSError as error:
             self._log_trouble = (
-                "refusals are counted, but who was refused stays unknown: the kernel's log group "
+                "refusals are counted, but it is not known who was refused: the kernel's log group "
                 f"cannot be read ({os.strerror(error.errno or errno.EIO)})"
             )
         self._denials = DenialCounters(self._denied)
@@ -133,7 +133,7 @@ class FirewallProcess:
             self._channel.say(f"done {number}")
 
     def _apply(self) -> None:
-        """Either it is installed and verified, or what stood before stands."""
+        """Either it is installed and verified, or what was there before stays."""
         before, desired = self._desired, self._existing(self._next)
         fresh = self._firewall.tables.shape(INET, TABLE).flags < 0
         self._desired = desired
@@ -178,7 +178,7 @@ class FirewallProcess:
                 self._watch.listen()
 
     def _observe(self) -> None:
-        """Tell what is there: `is` lines in the words of a desired state, and `fault` lines."""
+        """Report what is there: `is` lines in the words of a desired state, and `fault` lines."""
         desired = self._existing(self._next)
         ids = self._engines.follow(desired.engines)
         for words in self._firewall.faults(desired):
@@ -205,7 +205,7 @@ class FirewallProcess:
     # What the kernel says
 
     def _mend(self, culprits: list[str]) -> None:
-        """Somebody else changed our tables: first put them back, then tell."""
+        """Somebody else changed our tables: first restore them, then report."""
         if not culprits or self._desired is None:
             return
         begun = time.monotonic()

@@ -42,7 +42,7 @@ class Shape:
     `chains` maps a chain to (type, hook, priority, policy, device), all empty for one without a
     hook; `rules` a chain to its rules' (comment, checksum), in order; `sets` a set to
     (key length, flags, object type); `counters` a counter to its packets. `flags` is -1 when there
-    is no table.
+    is not a table.
     """
 
     __slots__ = ("chains", "counters", "flags", "rules", "sets")
@@ -108,7 +108,7 @@ class Tables:
         self._batch([(NEWTABLE, nl.REQUEST, _head(family) + nl.text(1, table) + flags)])
 
     def replace(self, family: int, table: str, sets: Mapping[str, Mapping[bytes, str]]) -> None:
-        """Give these sets exactly these elements, all in one transaction, so that no packet ever
+        """Give these sets exactly these elements, all in one transaction, so that no packet
         sees one empty."""
         batch: list[tuple[int, int, bytes]] = []
         for name, elements in sets.items():
@@ -182,7 +182,7 @@ def _portions(elements: Mapping[bytes, str]) -> Iterable[list[bytes]]:
     """Elements packed, in lists that fit one attribute each."""
     part: list[bytes] = []
     size = 0
-    frames: dict[str, tuple[bytes, bytes]] = {}  # what stands before and after a key
+    frames: dict[str, tuple[bytes, bytes]] = {}  # what is before and after a key
     for key, obj in elements.items():
         if obj not in frames:
             frames[obj] = _frame(len(key), obj)

@@ -70,7 +70,7 @@ class Firewall:
                 if not self._holds(_FAMILIES[family], name, expected[name]):
                     faults.append(f"set {name} of table {family} {TABLE} has other elements")
         if faults:
-            raise Refused(f"the kernel did not take it as it was given: {'; '.join(faults[:3])}")
+            raise Refused(f"the kernel changed what it was given: {'; '.join(faults[:3])}")
         self._verified = {
             family: self.tables.shape(_FAMILIES[family], TABLE).rules for family in _FAMILIES
         }
@@ -127,7 +127,7 @@ class Firewall:
         }
 
     def _core(self, family: str, chains: Chains, desired: Desired) -> None:
-        """All but the elements; nothing at all if it stands as it should."""
+        """All but the elements; nothing at all if it is as it should be."""
         shape = self._claim(family)
         if shape.flags >= 0 and not self._wrong(family, chains, shape, desired):
             return
@@ -157,7 +157,7 @@ class Firewall:
         self._verified.pop(family, None)
 
     def _anew(self, family: str, chains: Chains, desired: Desired) -> None:
-        """What stands cannot become what is wanted (another layout, another version's): replace
+        """The table cannot become the desired one (another layout, another version's): replace
         it whole, in one transaction. Such a table has no owner and is healed instead."""
         first = ""
         if self.tables.shape(_FAMILIES[family], TABLE).flags >= 0:
@@ -172,7 +172,7 @@ class Firewall:
         self.owned = False
 
     def _claim(self, family: str) -> Shape:
-        """Own the table if that can be had; returns what stands then."""
+        """Own the table if possible; returns what is there then."""
         if self._own:
             try:
                 self.tables.own(_FAMILIES[family], TABLE)

@@ -1,4 +1,4 @@
-"""What stands in the kernel, told in the words in which the agent says what it wants."""
+"""What is in the kernel, in the words in which the agent sends the desired state."""
 
 from __future__ import annotations
 

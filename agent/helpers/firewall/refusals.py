@@ -1,4 +1,4 @@
-"""What was refused, to whom: the kernel's log messages name it, the counters count it.
+"""What was refused, and who asked: the kernel's log messages name it, the counters count it.
 
 Messages are limited to 50 a second, counters miss nothing; together they give both. Sources:
 include/uapi/linux/netfilter/nfnetlink_log.h.
@@ -101,7 +101,7 @@ class DenialCounters:
         self._last = dict(counters)
 
     def take(self, packets: list[tuple[str, str, bytes, str]]) -> None:
-        """Note what the log told."""
+        """Note what the log reported."""
         for prefix, source, address, words in packets:
             counter = self._registry_of(address)
             if not counter and prefix == ENGINE_PREFIX:

@@ -2,7 +2,8 @@
 
 Only constants, registry names and device names get into the text, each checked by `desired`; the
 addresses go past it. Each rule carries a comment that ends in a checksum of its own text, so that
-what is installed can be told from what is not, whichever version of the library printed it.
+what is installed can be distinguished from what is not, whichever version of the library
+printed it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Watch:
 
     def deafen(self) -> None:
         """Hear nothing for a while: an event for each of many elements of our own would only
-        cost time and room. Whoever calls this verifies afterwards."""
+        cost time and room. The caller verifies afterwards."""
         self._socket.leave(_GROUP)
 
     def listen(self) -> None:

@@ -1,6 +1,6 @@
 """Follows every directory that comes and goes below some roots; does not know what they mean.
 
-Nothing is missed: a directory is told of first, then watched, then listed for what came in
+Nothing is missed: a directory is reported first, then watched, then listed for what came in
 between. The descriptor that inotify gives distinguishes a directory from a later one of the
 same name.
 """
@@ -50,7 +50,7 @@ class Tree:
         self.unwatched: set[str] = set()
 
     def start(self) -> None:
-        """Watch what is there and tell of it as existing."""
+        """Watch what is there and report it as existing."""
         self._explore(self._mount, existing=True)
 
     def handle(self) -> None:
@@ -106,12 +106,12 @@ class Tree:
         if known is not None:
             if known != _UNWATCHED and self._add(path) == known:
                 # The event may be of an earlier one of the name. But it may also be that we
-                # told of that earlier one, and that this one took its place before we watched.
+                # reported that earlier one, and that this one took its place before we watched.
                 if came and self._inside(path):
                     self._found(path, False)
                 return
             self._forget(path)
-        if came:  # what only went must not be told of as found once more
+        if came:  # what only went must not be reported as found once more
             self._explore(path, existing=False)
 
     def _explore(self, top: str, *, existing: bool) -> None:

@@ -41,8 +41,8 @@ class Channel:
         return lines
 
     def say(self, line: str) -> None:
-        """Send a line now or later. If too much waits, the line is dropped and the agent is told
-        `lost` as soon as it reads again, so that it looks at everything anew."""
+        """Send a line now or later. If too much waits, the line is dropped and the agent is sent
+        `lost` as soon as it reads again, so that it inspects everything again."""
         if len(self._unsent) >= _BACKLOG:
             self._lost = True
             return

@@ -27,7 +27,7 @@ _RETRY = 10 * SECOND
 
 
 class GateProcess:
-    """Watches, freezes, and does as it is told."""
+    """Watches, freezes, and follows the agent's commands."""
 
     def __init__(self, channel: Channel, options: dict[str, str], roots: list[str]) -> None:
         version, mount = locate(options["version"], options["mount"])
@@ -133,8 +133,8 @@ class GateProcess:
     def _trouble(self) -> str:
         if self._tree.unwatched:
             return (
-                f"{len(self._tree.unwatched)} cgroups are not watched for want of inotify watches:"
-                " raise them with sysctl fs.inotify.max_user_watches=1048576"
+                f"{len(self._tree.unwatched)} cgroups are not watched: inotify watches are used up;"
+                " raise the limit with sysctl fs.inotify.max_user_watches=1048576"
             )
         # Asked of the system, since a read-only mount shows only when something is written.
         if self._freeze and not os.access(self._mount, os.W_OK):
@@ -175,7 +175,7 @@ def serve(fd: int, options: dict[str, str], roots: list[str]) -> int:
     except (LookupError, OSError) as error:
         channel.say(f"failed {error}")
         return 1
-    gc.freeze()  # what lives now lives for ever; without cycles in the loop nothing is collected
+    gc.freeze()  # what exists now stays; without cycles in the loop nothing is collected
     gc.disable()
     gate.run()
     return 0

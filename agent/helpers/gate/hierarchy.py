@@ -59,7 +59,7 @@ def walk(path: str) -> list[str]:
 
 
 def pids(path: str) -> list[int]:
-    """The processes of a cgroup and of all below it. 0 stands for one of a foreign PID namespace
+    """The processes of a cgroup and of all below it. 0 means one of a foreign PID namespace
     and is left out: kill(0) would hit the caller's own process group."""
     listed: list[int] = []
     for each in walk(path):
@@ -96,7 +96,7 @@ class FreezerV1:
         write(f"{path}/{self._state}", "THAWED")
 
     def is_frozen(self, path: str) -> bool:
-        """Whether this very cgroup was told to freeze (not one above it)."""
+        """Whether this very cgroup was set to freeze (not one above it)."""
         return read(f"{path}/freezer.self_freezing").strip() == "1"
 
     def is_thawed(self, path: str) -> bool:
@@ -168,7 +168,7 @@ class FreezerV2:
         write(f"{path}/cgroup.freeze", "0")
 
     def is_frozen(self, path: str) -> bool:
-        """Whether this very cgroup was told to freeze (not one above it)."""
+        """Whether this very cgroup was set to freeze (not one above it)."""
         return read(f"{path}/cgroup.freeze").strip() == "1"
 
     def is_thawed(self, path: str) -> bool:

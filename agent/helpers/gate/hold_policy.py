@@ -55,7 +55,7 @@ class HoldPolicy:
         elif not self._engine.knows(container_id):
             return
         if path in self._holds:
-            self._catch(path)  # told twice: another directory may have taken this one's place
+            self._catch(path)  # reported twice: another directory may have taken this one's place
             return
         held: bool | None
         leftover = False

@@ -102,7 +102,7 @@ class Holds:
                 self._answer(hold, decision, now)
 
     def hurry(self) -> None:
-        """The process is about to end: do not stand guard over what is killed already."""
+        """The process is about to end: stop guarding what is killed already."""
         self._linger = LAST_LINGER
 
     def abandon(self, now: int) -> None:
@@ -188,7 +188,7 @@ class Holds:
         self._settle(hold, now)
 
     def _settle(self, hold: Hold, now: int) -> None:
-        """Tell the agent once how it ended; one that vanished by itself was left."""
+        """Inform the agent once how it ended; one that vanished by itself was left."""
         if hold.hold_ended:
             return
         hold.hold_ended = True

@@ -1,4 +1,4 @@
-"""Settles frozen containers when no gate stands: after a crash, by hand, for the agent."""
+"""Settles frozen containers when no gate works: after a crash, by hand, for the agent."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Generations on disk: staged aside, switched to at once, three kept; knows nothing of their sense.
 
-Whoever is killed at any point leaves the generation that `CURRENT` names, whole.
+A process that is killed at any point leaves the generation that `CURRENT` names intact.
 """
 
 import fcntl

@@ -62,7 +62,7 @@ def become(user: str, directory: Path) -> None:
         entry = pwd.getpwnam(user)
     except KeyError as error:
         raise AllowlistRejected(
-            f"{user[:100]!r} is no user of this host", hint="make the user, or choose another"
+            f"{user[:100]!r} is not a user of this host", hint="make the user, or choose another"
         ) from error
     if not directory.exists():
         make_directory(directory)

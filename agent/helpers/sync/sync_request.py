@@ -45,7 +45,7 @@ class ScopeReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What came of it. `generation` is the one in force afterwards (0: none ever was), `changed`
+    """The outcome. `generation` is the one in force afterwards (0: none was yet), `changed`
     whether that is a new one. `error` is empty or one sentence, `hint` its fix; with an error the
     generation before stays. `sequence` is that of the host's own scope's list (or of the lowest
     scope that has one), `contact` that of the lowest scope that names one.

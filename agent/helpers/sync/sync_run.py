@@ -41,7 +41,7 @@ def sync(request: Request) -> SyncReport:
     except RepositoryError as error:
         return _kept(directory, told(error), "publish the repository again")
     except (OSError, sqlite3.Error) as error:
-        return _kept(directory, told(error), f"see to the disk under {directory}")
+        return _kept(directory, told(error), f"check the disk under {directory}")
     except DeadlinePassed:
         seconds = request.deadline_seconds
         return _kept(directory, f"not done after {seconds:g} s", "allow the sync more time")
@@ -62,21 +62,21 @@ def _checked(request: Request) -> list[str]:
     """The chain of a request that can be done."""
     if not request.source.startswith(("https://", "http://", "file://")):
         raise AllowlistRejected(
-            f"source: {request.source[:100]!r} is no address of a repository",
+            f"source: {request.source[:100]!r} is not an address of a repository",
             hint="write https://, http:// or file:// and where it is",
         )
     if not 0 <= request.now < _YEAR_10000:
-        raise AllowlistRejected(f"now: {request.now} is no time", hint="set this host's clock")
+        raise AllowlistRejected(f"now: {request.now} is not a time", hint="set this host's clock")
     chain = chain_of(request.scope)
     if chain[0] in (EMERGENCY, "root", "targets", "snapshot", "timestamp"):
         raise AllowlistRejected(
-            f"scope: {chain[0]} is no organization", hint="set this host's own scope"
+            f"scope: {chain[0]} is not an organization", hint="set this host's own scope"
         )
     return chain
 
 
 def _kept(directory: Path, error: str, hint: str) -> SyncReport:
-    """The answer that stands, with what went wrong."""
+    """The present state, with what went wrong."""
     try:
         generation = Generations(directory)
         found = read_summary(generation.in_force) if generation.in_force else None

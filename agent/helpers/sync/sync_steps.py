@@ -116,7 +116,7 @@ class SyncSteps:
             else:
                 states.append(reader.adopt(name, reports.get(name)))
         if states[0].listing is None:
-            raise AllowlistRejected(states[0].problem, hint="see to the organization's list first")
+            raise AllowlistRejected(states[0].problem, hint="correct the organization's list first")
         return top_down(states, before), before
 
     def _finish(
@@ -133,7 +133,7 @@ class SyncSteps:
         repository.close(root)
         self._revert(states, before)
         if old and same_payload(old, staging):
-            os.link(old / INDEX, staging / INDEX)  # nobody ever writes to an index in force
+            os.link(old / INDEX, staging / INDEX)  # nobody writes to an index in force
         else:
             blobs = f"{self.request.source.rstrip('/')}/blobs/"
             states = build_index(

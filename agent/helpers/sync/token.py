@@ -60,17 +60,18 @@ def _envelope(token: bytes) -> dict[str, Any]:
     """JSON, or its base64url as one word."""
     text = token.strip()
     if len(text) > 2 * ENVELOPE_LIMIT:
-        raise InvalidToken("the token is too long to be one")
+        raise InvalidToken("the token is too long")
     try:
         if not text.startswith(b"{"):
             text = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidToken(
-            "this is no token", hint="give the file that `break-glass issue` wrote, or its one word"
+            "this is not a token",
+            hint="give the file that `break-glass issue` wrote, or its one word",
         ) from error
     if len(text) > ENVELOPE_LIMIT or not isinstance(document, dict):
-        raise InvalidToken("the token is no envelope")
+        raise InvalidToken("the token is not an envelope")
     return document
 
 
@@ -85,7 +86,7 @@ def _signed_payload(document: dict[str, Any], keys: list[Mapping[str, Any]]) -> 
     try:
         envelope = Envelope.from_dict(document)
     except (Error, KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise InvalidToken("the token is no signed envelope") from error
+        raise InvalidToken("the token is not a signed envelope") from error
     if envelope.payload_type != PAYLOAD_TYPE:
         raise InvalidToken("the envelope holds something else than a break-glass token")
     try:
@@ -94,12 +95,12 @@ def _signed_payload(document: dict[str, Any], keys: list[Mapping[str, Any]]) -> 
             for key in keys
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidToken("a break-glass key of the organization's list is no key") from error
+        raise InvalidToken("a break-glass key of the organization's list is not a key") from error
     try:
         envelope.verify(known, 1)
     except (VerificationError, ValueError) as error:
         raise InvalidToken(
-            "the token is not signed by a key that the organization's list names for break-glass",
+            "no break-glass key of the organization's list signed the token",
             hint="is the list in force the newest? dockwarden sync --wait",
         ) from error
     return bytes(envelope.payload)

@@ -31,5 +31,5 @@ class Backoff:
         return LONGEST * (1 - chance / 10)
 
     def succeeded(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.failures = 0

@@ -37,7 +37,7 @@ class Step:
 
 
 def body(records: Sequence[Record], *, host_id: str, epoch: str) -> bytes:
-    """The gzip'd batch; each record's data stands in it byte for byte."""
+    """The gzip'd batch; it contains each record's data byte for byte."""
     events = [_event(record, host_id, epoch) for record in records]
     return gzip.compress(b"[" + b",".join(events) + b"]", compresslevel=4, mtime=0)
 
@@ -69,7 +69,7 @@ def step(status: int, headers: Mapping[str, str], answer: bytes, sent: Sequence[
         numbers = (told.get("accepted"), told.get("duplicates"))
         if all(isinstance(n, int) for n in numbers) and sum(map(int, numbers)) == len(sent):  # type: ignore[arg-type]
             return Step(Next.FORGET)
-        return Step(Next.RETRY, "what answers there is no collector")
+        return Step(Next.RETRY, "the server there is not a collector")
     if status == 400:
         return _bad(told, error, sent)
     if status == 413:

@@ -1,4 +1,4 @@
-"""Who this host is to its collector: enrolment, and the file that keeps what came of it.
+"""The host's identity at its collector: enrolment, and the file that keeps the result.
 
 Knows no spool. The secret is exchanged once; nothing here enrols again by itself.
 """
@@ -35,7 +35,7 @@ def read(path: str | Path) -> Identity | None:
         found = json.loads(Path(path).read_text())
         identity = Identity(**found)
         if not all(isinstance(value, str) for value in asdict(identity).values()):
-            raise TypeError("a value is no text")
+            raise TypeError("a value is not text")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
@@ -76,10 +76,10 @@ def enrol(
             return Identity(url.rstrip("/"), str(told["host_id"]), str(told["token"]))
         words = str(told["error"])[:500]
     except (ValueError, KeyError, TypeError, RecursionError):
-        words = f"{url} answered {reply.status}, but not as a collector does"
+        words = f"{url} answered {reply.status}, but not like a collector"
     hint = "is [collector] url right?"
     if reply.status == 401:
-        hint = "ask for a new one: dockwarden-collector enrolment new"
+        hint = "ask for a new secret: dockwarden-collector enrolment new"
     raise EnrolmentFailed(f"the host was not enrolled: {words}", hint=hint)
 
 

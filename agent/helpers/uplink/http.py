@@ -46,7 +46,9 @@ class Http:
             try:
                 said = answer.read(ANSWER_LIMIT)
                 if answer.read(1):
-                    raise Unreachable(f"{self._url}: the answer is longer than a collector's")
+                    raise Unreachable(
+                        f"{self._url}: the answer is longer than any answer of a collector"
+                    )
             except Unreachable:
                 answer.close()
                 raise

@@ -20,7 +20,7 @@ SUMMED = ("host_id", "image", "verdict", "scope", "handling", "occurrences", "re
 
 
 def status_at(now: datetime) -> Column:
-    """Where each host stands: by the collector's clock alone, since hosts' clocks may be wrong."""
+    """The status of each host: by the collector's clock alone, since hosts' clocks may be wrong."""
     h = hosts.c
     silent = us(now) - func.coalesce(h.last_seen_at, h.enrolled_at)
     return case(

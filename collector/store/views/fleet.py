@@ -30,7 +30,7 @@ class FleetReader:
         self._database = database
 
     def summary(self, now: datetime) -> FleetSummary:
-        """The fleet as it stands at `now`; hosts whose token was revoked are left out."""
+        """The state of the fleet at `now`; hosts whose token was revoked are left out."""
         with self._database.read() as connection:
             return fleet_summary.summary(connection, now)
 

@@ -39,7 +39,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What came of following: the chain's new end, proofs, and what came late."""
+    """The outcome of following: the chain's new end, proofs, and what came late."""
 
     chain: Chain
     gaps: tuple[Gap, ...]

@@ -78,7 +78,7 @@ class Writer:
             self._settle(group)
 
     def _settle(self, group: _Group) -> None:
-        """Write a group and tell each of its senders."""
+        """Write a group and inform each of its senders."""
         try:
             results = self._write([batch for batch, _ in group])
         except StoreUnavailable as error:

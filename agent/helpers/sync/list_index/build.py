@@ -18,7 +18,7 @@ from core.base_errors import DockwardenError
 from core.list_format.payload import BLOB_LIMIT, EMERGENCY, Blob
 
 Fetch = Callable[[str, int], bytes]
-_WAITS: Final = "waits for the scope above it, of which no list was usual adopted"
+_WAITS: Final = "waits for the scope above it, of which no list was adopted yet"
 
 
 def build_index(
@@ -103,7 +103,7 @@ def _blob(blob: Blob, fetch: Fetch) -> bytes:
     data = fetch(blob.sha256, blob.length)
     if len(data) != blob.length or hashlib.sha256(data).hexdigest() != blob.sha256:
         raise AllowlistRejected(
-            f"blob {blob.sha256}: other bytes than were signed",
+            f"blob {blob.sha256}: it differs from what was signed",
             hint="put the published file back on the server",
         )
     return data

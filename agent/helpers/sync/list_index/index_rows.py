@@ -1,7 +1,7 @@
 """The rows of the host's index: its schema, and domain values in and out of its columns.
 
 Shared by the writer (`index`, here) and the reader (`agent.adapters.signed_list`); opens no file.
-Digests stand as their raw bytes and instants as microseconds since 1970, so that a look-up
+Digests are stored as their raw bytes and instants as microseconds since 1970, so that a look-up
 decodes little.
 """
 
@@ -15,8 +15,8 @@ from core.allowlist.allowlist import Approval, Constraints, Deny, Waiver
 from core.allowlist.document import shared_set, shared_words
 from core.image.digest import Digest
 
-APPLICATION_ID: Final = 0x646B7731  # "dkw1": what `file` and the reader tell the index by
-VERSION: Final = 1  # of the schema; another one is compiled anew
+APPLICATION_ID: Final = 0x646B7731  # "dkw1": by which `file` and the reader recognise the index
+VERSION: Final = 1  # of the schema; another one is compiled again
 
 # An entry's number shows what it is: approvals have their level's depth in the upper bits, denies
 # and waivers are negative, so that each kind and level is one range.
@@ -54,7 +54,7 @@ _OTHER: Final = 255  # the count that says: not all are sha256, they follow as t
 
 def key_of(digest: Digest) -> int:
     """The number under which a digest is looked up: its first 64 bits. Others may share it, so
-    whoever finds an entry compares its digests."""
+    a reader of an entry compares its digests."""
     return int(digest.hex[:16], 16) - (1 << 63)
 
 

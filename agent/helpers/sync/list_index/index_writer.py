@@ -34,8 +34,8 @@ class Damaged(Exception):
 def writing(target: Path, previous: Path | None) -> Iterator["IndexWriter"]:
     """An index at `target`, beginning as a copy of the previous one; whole and durable after it.
 
-    Raises `Damaged` where the previous one is no index, `AllowlistRejected` where the target cannot
-    be written.
+    Raises `Damaged` where the previous one is not an index, `AllowlistRejected` where the target
+    cannot be written.
     """
     done = False
     try:
@@ -56,7 +56,7 @@ def writing(target: Path, previous: Path | None) -> Iterator["IndexWriter"]:
         raise AllowlistRejected(f"{target}: {error}", hint="free space on its disk") from error
     finally:
         if not done:
-            with suppress(OSError):  # the first error is the one to tell
+            with suppress(OSError):  # the first error is the one to report
                 target.unlink(missing_ok=True)
 
 
@@ -82,7 +82,7 @@ class IndexWriter:
         return {row[0]: row for row in self._run("SELECT * FROM scopes")}
 
     def replace_scopes(self, scopes: Iterable[Scope]) -> None:
-        """Say anew what is known of the scopes."""
+        """Write again what is known of the scopes."""
         self._run("DELETE FROM scopes")
         self._db.executemany("INSERT INTO scopes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", scopes)
 

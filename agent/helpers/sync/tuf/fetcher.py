@@ -1,8 +1,8 @@
 """Fetches files of a repository over http, https or from a folder; trusts nothing it gets.
 
 Every file has a total deadline, from the look-up of the name to the last byte, and a largest
-length. A time-out of the socket starts anew with each byte, and name look-ups, TLS and headers have
-none at all; so the work is done aside, and whoever takes too long is left behind.
+length. A time-out of the socket begins again with each byte, and name look-ups, TLS and headers
+have none at all; so the work is done on another thread, which is left behind if it takes too long.
 """
 
 import base64
@@ -57,7 +57,7 @@ class Fetcher(FetcherInterface):
         work = _Work(lambda: self._read(url, limit, seconds))
         work.start()
         work.join(seconds)
-        return work.result(_plain(url), f"not whole after {seconds:.1f} s")
+        return work.result(_plain(url), f"incomplete after {seconds:.1f} s")
 
     @contextmanager
     def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
@@ -127,7 +127,7 @@ class _Work(threading.Thread):
     def run(self) -> None:
         try:
             self._found = self._work()
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits, who distinguishes them
+        except Exception as error:  # noqa: BLE001 - handed to the waiter, who distinguishes them
             self._error = error
 
     def result(self, url: str, too_slow: str) -> bytes:

@@ -53,7 +53,7 @@ class Repository:
             config=UpdaterConfig(max_root_rotations=0),  # roots.py has done it
             bootstrap=root.data,
         )
-        # The client reads the clock itself and has no public way to be told the time; the audit
+        # The client reads the clock itself and has no public way to be given the time; the audit
         # below looks at every expiry again by `now`, so this only lets it agree with us.
         self.updater._trusted_set.reference_time = now
 
@@ -119,7 +119,7 @@ class Repository:
         if signed.is_expired(self.now):
             raise AllowlistRejected(
                 f"{role}: expired at {instant(signed.expires)}",
-                hint="sign it again and publish; or set this host's clock right",
+                hint="sign it again and publish; or correct this host's clock",
             )
 
     def _forget_rotated(self) -> None:

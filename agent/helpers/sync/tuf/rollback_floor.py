@@ -4,7 +4,7 @@ A wiped cache would else let an old list in, and a slow clock an expired one. Ke
 `rollback_floor.json` beside the generations; knows nothing of TUF or the network.
 
 Versions. Every version and sequence that was verified is a floor. Root versions only rise. When a
-newer root changes who signs snapshot or timestamp, all floors but the root's go: whoever held the
+newer root changes who signs snapshot or timestamp, all floors but the root's go: the holder of the
 old keys may have raised the versions beyond reach (TUF 1.0, section 5.3.11), and the old keys sign
 nothing any more.
 
@@ -89,14 +89,14 @@ def load_rollback_floor(directory: Path) -> RollbackFloor:
         numbers = [floor.root, floor.timestamp, floor.snapshot]
         numbers += [*floor.roles.values(), *floor.sequences.values()]
         if not all(isinstance(number, int) for number in numbers):
-            raise TypeError("a version is no whole number")
+            raise TypeError("a version is not a whole number")
         return replace(floor, time=float(floor.time))
     except FileNotFoundError:
         return RollbackFloor()
     except (ValueError, TypeError, AttributeError) as error:
         raise AllowlistRejected(
             f"{path}: no floor of versions: {error}",
-            hint="restore the file, or remove the whole directory and let this host start anew",
+            hint="restore the file, or remove the whole directory and let this host start again",
         ) from error
 
 

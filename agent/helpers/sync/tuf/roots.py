@@ -77,7 +77,7 @@ def _anchor(kept: Path, root_file: Path) -> TrustedRoot:
     same = kept / f"{given.signed.version}.root.json"
     if same.exists() and same.read_bytes() != given.data:
         raise AllowlistRejected(
-            f"{root_file}: another root than the one trusted so far ({same})",
+            f"{root_file}: this root differs from the one trusted so far ({same})",
             hint=f"if this host is to follow another repository, remove {kept.parent} first",
         )
     versions = sorted(_versions(kept))

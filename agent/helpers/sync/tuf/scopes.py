@@ -97,7 +97,7 @@ class ScopeReader:
         return ScopeState(scope, denies, listing, **vouched)
 
     def renewed(self, scope: str, spoilt: InvalidAllowlist) -> ScopeState:
-        """The scope adopted anew, because what is in force was spoilt on disk; raises that error
+        """The scope adopted again, because what is in force was damaged on disk; raises that error
         if it cannot be, rather than do without the scope's denies."""
         for kind in (DENY, LIST):
             payload_file(self._payload, scope, kind).unlink(missing_ok=True)
@@ -156,7 +156,7 @@ def _check_delegation(targets: Targets, scope: str) -> None:
     if role is None:
         raise AllowlistRejected(
             f"{scope}: targets delegates to no such scope",
-            hint="add the scope to the repository, or set this host's scope right",
+            hint="add the scope to the repository, or correct this host's scope",
         )
     if role.paths != [f"{scope}/*"] or not role.terminating:
         raise AllowlistRejected(

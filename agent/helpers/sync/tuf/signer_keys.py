@@ -32,13 +32,13 @@ def signers(delegator: Root | Targets, role: str, signed: Metadata[Any]) -> tupl
         result = delegator.get_verification_result(role, signed.signed_bytes, signed.signatures)
     except ValueError as error:
         raise AllowlistRejected(
-            f"{role}: nobody is named to sign it", hint="publish the repository again"
+            f"{role}: no key is named that may sign it", hint="publish the repository again"
         ) from error
     names = {_material(key): _name(key) for key in result.signed.values()}
     if len(names) < max(1, result.threshold):
         raise AllowlistRejected(
-            f"{role}: {len(names)} distinct key(s) signed it, {result.threshold} are demanded",
-            hint="have the missing administrators sign it, then publish again",
+            f"{role}: {len(names)} distinct key(s) signed it, {result.threshold} are required",
+            hint="let the missing administrators sign it, then publish again",
         )
     return tuple(sorted(names.values()))
 
