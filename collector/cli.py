@@ -1,17 +1,24 @@
-"""The `dockwarden-collector` command: its subcommands, and errors in words."""
+"""The `dockwarden-collector` command: its subcommands, by the module that each is in."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from collector.collector_config import DEFAULT_FILE, FILE_VARIABLE, PREFIX
-from collector.commands.admin import admin
 from collector.commands.common import Called
-from collector.commands.enrolment import enrolment
-from collector.commands.fleet_commands import hosts, violations
-from collector.commands.serve_commands import check, migrate, prune, serve
-from core.base_errors import DockwardenError
+from core.terminal.command_group import Commands
+
+# In the order in which they are met.
+_COMMANDS_AT = {
+    "serve": "collector.commands.serve_commands:serve",
+    "check": "collector.commands.serve_commands:check",
+    "migrate": "collector.commands.serve_commands:migrate",
+    "hosts": "collector.commands.fleet_commands:hosts",
+    "violations": "collector.commands.fleet_commands:violations",
+    "enrolment": "collector.commands.enrolment:enrolment",
+    "admin": "collector.commands.admin:admin",
+    "prune": "collector.commands.serve_commands:prune",
+}
 
 _EPILOG = f"""\b
 Configuration: {DEFAULT_FILE} (or --config, or {FILE_VARIABLE}), then the environment:
@@ -21,22 +28,10 @@ Exit codes: 0 success, 1 error, 2 wrong usage, 3 hosts need attention.
 """
 
 
-class _Group(click.Group):
-    """Turns an error that somebody named into words, without a traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except DockwardenError as error:
-            click.echo(f"dockwarden-collector: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"  fix: {error.hint}", err=True)
-            ctx.exit(1)
-
-
 @click.group(
-    cls=_Group,
+    "dockwarden-collector",
+    cls=Commands,
+    commands_at=_COMMANDS_AT,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -56,10 +51,6 @@ def cli(ctx: click.Context, file: Path | None) -> None:
       dockwarden-collector serve               receive, and show the page
     """
     ctx.obj = Called(file)
-
-
-for command in (serve, check, migrate, hosts, violations, enrolment, admin, prune):
-    cli.add_command(command)
 
 
 def main() -> None:

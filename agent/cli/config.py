@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import complain, emit_json, note
+from agent.cli.output import note
 from core.base_errors import ConfigInvalid
+from core.terminal.printing import complain, emit_json
 
 if TYPE_CHECKING:
     from agent.config import Config

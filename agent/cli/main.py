@@ -1,68 +1,39 @@
-"""The `dockwarden` command: finds its subcommands and turns errors into words and exit codes.
-
-Each subcommand's module is imported only when it is asked for, and imports what it needs itself.
-"""
-
-import importlib
-from typing import Any
+"""The `dockwarden` command: its subcommands, by the module that each is in."""
 
 import click
 
-from agent.cli.output import complain
-from core.base_errors import DockwardenError
+from core.terminal.command_group import Commands
 
-# Name on the command line: module that holds a command of the same name (with _ for -).
-_COMMANDS = {
-    "run": "agent.cli.run",
-    "reload": "agent.cli.reload_command",
-    "status": "agent.cli.status",
-    "doctor": "agent.cli.host.doctor",
-    "selftest": "agent.cli.host.selftest_command",
-    "support-bundle": "agent.cli.host.support_bundle_command",
-    "ps": "agent.cli.containers.ps",
-    "check": "agent.cli.containers.check",
-    "explain": "agent.cli.containers.explain",
-    "violations": "agent.cli.containers.violations",
-    "config": "agent.cli.config",
-    "plan": "agent.cli.host.lockdown_commands",
-    "apply": "agent.cli.host.lockdown_commands",
-    "restore": "agent.cli.host.lockdown_commands",
-    "sync": "agent.cli.lists.sync",
-    "allowlist": "agent.cli.lists.allowlist_commands",
-    "enrol": "agent.cli.host.enrol",
-    "spool": "agent.cli.host.spool_commands",
-    "circuit-breaker": "agent.cli.containers.circuit_breaker_commands",
-    "break-glass": "agent.cli.lists.break_glass_commands",
-    "version": "agent.cli.version",
+# In the order in which they are met.
+_COMMANDS_AT = {
+    "run": "agent.cli.run:run",
+    "reload": "agent.cli.reload_command:reload",
+    "status": "agent.cli.status:status",
+    "doctor": "agent.cli.host.doctor:doctor",
+    "selftest": "agent.cli.host.selftest_command:selftest",
+    "support-bundle": "agent.cli.host.support_bundle_command:support_bundle",
+    "ps": "agent.cli.containers.ps:ps",
+    "check": "agent.cli.containers.check:check",
+    "explain": "agent.cli.containers.explain:explain",
+    "violations": "agent.cli.containers.violations:violations",
+    "config": "agent.cli.config:config",
+    "plan": "agent.cli.host.lockdown_commands:plan",
+    "apply": "agent.cli.host.lockdown_commands:apply",
+    "restore": "agent.cli.host.lockdown_commands:restore",
+    "sync": "agent.cli.lists.sync:sync",
+    "allowlist": "agent.cli.lists.allowlist_commands:allowlist",
+    "enrol": "agent.cli.host.enrol:enrol",
+    "spool": "agent.cli.host.spool_commands:spool",
+    "circuit-breaker": "agent.cli.containers.circuit_breaker_commands:circuit_breaker",
+    "break-glass": "agent.cli.lists.break_glass_commands:break_glass",
+    "version": "agent.cli.version:version",
 }
 
 
-class Commands(click.Group):
-    """Subcommands by name, in the order in which an operator meets them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All names."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """The command of that name, imported now."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(_COMMANDS[cmd_name])
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-        return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an expected error is reported without a traceback."""
-        try:
-            return super().invoke(ctx)
-        except DockwardenError as error:
-            complain(error)
-            ctx.exit(1)
-
-
 @click.group(
+    "dockwarden",
     cls=Commands,
+    commands_at=_COMMANDS_AT,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 success, 1 error, 2 wrong usage, 3 violations or drift found.",
 )

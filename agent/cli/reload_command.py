@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, control_socket, output_option
-from agent.cli.output import emit_json, note
+from agent.cli.output import note
+from core.terminal.printing import emit_json
 
 _SECONDS = 70.0  # the agent gives the reading process sixty
 

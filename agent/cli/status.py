@@ -8,15 +8,8 @@ import click
 
 from agent.cli.lists.sync import freshness
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import (
-    FOUND,
-    cell,
-    counted,
-    emit_facts,
-    emit_json,
-    local_time,
-    section,
-)
+from agent.cli.output import emit_facts, local_time, section
+from core.terminal.printing import FOUND, cell, counted, emit_json
 
 StatusFields = Mapping[str, Any]
 

@@ -2,8 +2,8 @@
 
 import click
 
-from agent.cli.output import emit_json
 from core import __version__
+from core.terminal.printing import emit_json
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""What the subcommands share: options, the database, tables; knows no subcommand."""
+"""What the subcommands share: options, the database; knows no subcommand."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,6 @@ from collector.opening import open_database
 from collector.store.database import Database
 from collector.store.enrolment_store import EnrolmentStore, Person
 from collector.store.migrate import migrate
-from core.text import printable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
@@ -52,12 +51,3 @@ def with_enrolments(called: Called, do: Callable[[Any, Any], Any]) -> Any:
     """Do something with enrolment, in the name of the caller."""
     with opened(called) as database:
         return do(EnrolmentStore(database), person())
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Columns as wide as they need to be; what hosts chose as text is made printable."""
-    cells = [head, *[tuple(printable(cell) for cell in row) for row in rows]]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
-    for row in cells:
-        line = "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True))
-        click.echo(line.rstrip())

@@ -1,13 +1,13 @@
 """enrolment new, list, revoke; prints, decides nothing."""
 
-import json
 from dataclasses import asdict
 from datetime import timedelta
 
 import click
 
 from collector import collector_clock
-from collector.commands.common import Called, json_option, table, with_enrolments
+from collector.commands.common import Called, json_option, with_enrolments
+from core.terminal.printing import emit_json, emit_table
 from core.text import printable
 
 
@@ -41,10 +41,10 @@ def list_secrets(called: Called, as_json: bool) -> None:
     """List all secrets, without their text."""
     found = with_enrolments(called, lambda enrolments, _by: enrolments.secrets())
     if as_json:
-        click.echo(json.dumps([asdict(secret) for secret in found], default=str, indent=2))
+        emit_json([asdict(secret) for secret in found])
         return
     now = collector_clock.now()
-    table(
+    emit_table(
         ("ID", "STATE", "USED", "UNTIL", "BY", "NOTE"),
         [
             (

@@ -1,13 +1,13 @@
 """hosts, violations: the fleet at a terminal; prints, decides nothing."""
 
-import json
 import sys
 from dataclasses import asdict
 
 import click
 
 from collector import collector_clock
-from collector.commands.common import Called, json_option, opened, table
+from collector.commands.common import Called, json_option, opened
+from core.terminal.printing import emit_json, emit_table
 
 
 @click.command()
@@ -33,9 +33,9 @@ def hosts(called: Called, status: str | None, as_json: bool) -> None:
             if not after:
                 break
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in found], default=str, indent=2))
+        emit_json([asdict(row) for row in found])
     else:
-        table(
+        emit_table(
             ("HOST", "STATUS", "SCOPE", "LAST SEEN", "ID", "WHY"),
             [
                 (r.name, str(r.status), r.scope,
@@ -61,9 +61,9 @@ def violations(called: Called, last: int, as_json: bool) -> None:
     with opened(called) as database:
         found = FleetReader(database).findings(FindingFilter(), limit=last).rows
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in found], default=str, indent=2))
+        emit_json([asdict(row) for row in found])
         return
-    table(
+    emit_table(
         ("AT", "HOST", "CONTAINER", "IMAGE", "VERDICT", "ACTION", "RAN", "COUNT"),
         [
             (f"{r.at:%Y-%m-%d %H:%M:%S}Z", r.host_name, r.container, r.reference, r.verdict,

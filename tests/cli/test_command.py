@@ -9,7 +9,8 @@ import click
 import pytest
 
 from agent.cli.launch import daemon_arguments, daemon_environment
-from agent.cli.main import Commands, cli
+from agent.cli.main import cli
+from core.terminal.command_group import Commands
 from tests.cli.conftest import Host, process
 from tests.patience import PATIENCE
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table
+from agent.cli.output import emit_facts
 from agent.enforcement.freshness import closed
 from agent.errors import EngineUnavailable
 from core.base_errors import InvalidDigest
@@ -16,6 +16,7 @@ from core.decision.decision import Decision, decide, undetermined
 from core.decision.verdict import Action, Mode, Verdict
 from core.image.digest import Digest
 from core.image.identity import ImageIdentity
+from core.terminal.printing import FOUND, cell, emit_json, emit_table
 
 if TYPE_CHECKING:
     from agent.cli.lists.host_list import HostList

@@ -15,11 +15,12 @@ from agent.cli.options import (
     findings_file,
     output_option,
 )
-from agent.cli.output import FOUND, cell, emit_facts, emit_json, local_time, note, ran, section
+from agent.cli.output import emit_facts, local_time, note, ran, section
 from agent.errors import ControlUnavailable
 from agent.ports.lockdown_values import concerns
 from core.base_errors import DockwardenError
 from core.decision.verdict import Action
+from core.terminal.printing import FOUND, cell, emit_json
 
 _SHORTEST_ID = 4  # characters of a container ID that are taken for one
 _DONE = {

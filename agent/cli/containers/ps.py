@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import emit_json, emit_table
+from core.terminal.printing import emit_json, emit_table
 
 _COLUMNS = ("id", "name", "image", "state", "verdict", "action")
 

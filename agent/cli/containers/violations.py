@@ -9,10 +9,11 @@ import click
 
 from agent.cli.containers.since import parse_since
 from agent.cli.options import config_option, findings_file, output_option
-from agent.cli.output import FOUND, emit_json, emit_table, local_time, note, ran, section
+from agent.cli.output import local_time, note, ran, section
 from core.base_errors import DockwardenError
 from core.decision.verdict import Verdict
 from core.findings.finding import Kind
+from core.terminal.printing import FOUND, emit_json, emit_table
 
 Record = Mapping[str, Any]
 _DAMAGED = "findings.damaged"

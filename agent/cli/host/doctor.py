@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import FOUND, emit_json, printed_check
+from agent.cli.output import printed_check
+from core.terminal.printing import FOUND, emit_json
 
 if TYPE_CHECKING:
     from agent.config import Config

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli.options import config_option, control_socket, inputs, output_option
-from agent.cli.output import FOUND, emit_json, note
+from agent.cli.output import note
 from core.base_errors import DockwardenError
+from core.terminal.printing import FOUND, emit_json
 
 if TYPE_CHECKING:
     from agent.app.lockdown_wiring import Lockdown

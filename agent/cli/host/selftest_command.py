@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, inputs, output_option
-from agent.cli.output import FOUND, emit_json, printed_check
+from agent.cli.output import printed_check
 from core.base_errors import DockwardenError
+from core.terminal.printing import FOUND, emit_json
 
 
 @click.command()

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import FOUND, emit_facts, emit_json, emit_table, local_time
+from agent.cli.output import emit_facts, local_time
 from core.base_errors import DockwardenError
+from core.terminal.printing import FOUND, emit_json, emit_table
 
 
 @click.group()

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import emit_json, emit_table
+from core.terminal.printing import emit_json, emit_table
 
 
 @click.command("support-bundle")

@@ -10,10 +10,11 @@ import click
 from agent.cli.lists.host_list import HostList, host_list
 from agent.cli.lists.sync import freshness
 from agent.cli.options import config_option, inputs, output_option
-from agent.cli.output import FOUND, cell, emit_facts, emit_json, emit_table, local_time
+from agent.cli.output import emit_facts, local_time
 from core.base_errors import InvalidDigest
 from core.image.digest import Digest
 from core.image.identity import ImageIdentity
+from core.terminal.printing import FOUND, cell, emit_json, emit_table
 
 if TYPE_CHECKING:
     from core.allowlist.allowlist import Approval, Deny, Waiver

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from agent.cli.options import config_option, control_socket, output_option
-from agent.cli.output import emit_facts, emit_json, local_time
+from agent.cli.output import emit_facts, local_time
 from core.base_errors import DockwardenError
+from core.terminal.printing import emit_json
 
 _SECONDS = 40.0  # verifying a token takes a helper process
 _LONGEST = 32 << 10  # bytes of a token

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from agent.cli.options import CALL_SECONDS, config_option, control_socket, output_option
-from agent.cli.output import cell, emit_facts, emit_json, local_time, note
+from agent.cli.output import emit_facts, local_time, note
 from agent.errors import SyncFailed
 from core.base_errors import DockwardenError
+from core.terminal.printing import cell, emit_json
 
 LONGEST_SECONDS = 660.0  # two syncs: the one under way and the one that was asked for
 _LOOK_SECONDS = 0.2

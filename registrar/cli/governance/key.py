@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.registrar_options import (
     enrolled,
     key_folder,
@@ -12,7 +13,7 @@ from registrar.cli.registrar_options import (
     secret,
 )
 from registrar.cli.registrar_options import workspace as opened
-from registrar.cli.registrar_output import emit_json, emit_table, output_option, say
+from registrar.cli.registrar_output import output_option, say
 from registrar.registrar_errors import KeyUnusable
 from registrar.repository.key_folder import ED25519, P256, check_uri, enrolled_pem, public_pem
 from registrar.workspace import EnrolledKey, Workspace

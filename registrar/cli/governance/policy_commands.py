@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from core.terminal.printing import counted, emit_json
 from registrar.cli.images.image_options import (
     all_drafts,
     one_line,
@@ -13,7 +14,7 @@ from registrar.cli.images.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.registrar_output import counted, emit_json, note, output_option, say
+from registrar.cli.registrar_output import note, output_option, say
 from registrar.images.durations import DAY, span
 from registrar.images.policies import CLEARABLE, Change, changed, newly_stopped
 from registrar.images.scope_chain import chain_of

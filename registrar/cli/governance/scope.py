@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import click
 
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.registrar_options import enrolled, workspace
-from registrar.cli.registrar_output import emit_json, emit_table, output_option, say
+from registrar.cli.registrar_output import output_option, say
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.repository.metadata_tree import Published, listing_in
 from registrar.workspace.folder import check_scope_name

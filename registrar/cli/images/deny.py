@@ -8,6 +8,7 @@ import click
 from core.allowlist.allowlist import Deny
 from core.image.digest import Digest
 from core.list_format.payload import EMERGENCY
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.images.image_options import (
     all_drafts,
     one_line,
@@ -17,7 +18,7 @@ from registrar.cli.images.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.registrar_output import emit_json, emit_table, note, output_option, say
+from registrar.cli.registrar_output import note, output_option, say
 from registrar.images.content import content_of
 from registrar.images.denying import LONGEST_EMERGENCY, Word, denied, undenied
 from registrar.images.durations import InvalidTime, readable, span

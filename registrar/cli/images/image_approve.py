@@ -8,6 +8,7 @@ import click
 
 from core.base_errors import DockwardenError
 from core.image.digest import Digest
+from core.terminal.printing import counted
 from registrar.cli.images.image_options import (
     approver_of,
     approver_option,
@@ -19,7 +20,7 @@ from registrar.cli.images.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.registrar_output import counted, note, say
+from registrar.cli.registrar_output import note, say
 from registrar.images.approving import (
     NotApproved,
     Terms,

@@ -12,8 +12,9 @@ from core.decision.decision import decide
 from core.image.identity import ImageIdentity
 from core.list_format.payload import SignedApproval
 from core.list_format.payload_write import approval_document
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.images.image_options import all_drafts
-from registrar.cli.registrar_output import emit_json, emit_table, left, output_option, say
+from registrar.cli.registrar_output import left, output_option, say
 from registrar.images.approving import summary
 from registrar.images.durations import later, span
 from registrar.images.lookup import find

@@ -6,7 +6,8 @@ import click
 
 from core.decision.decision import decide
 from core.image.identity import ImageIdentity
-from registrar.cli.registrar_output import counted, emit_table, note, say
+from core.terminal.printing import counted, emit_table
+from registrar.cli.registrar_output import note, say
 from registrar.images.scope_chain import allowlist_of, chain_of
 from registrar.images.simulation import GOOD
 from registrar.registrar_clock import now as read_clock

@@ -8,8 +8,9 @@ import click
 
 from core.allowlist.allowlist import Allowlist
 from core.list_format.payload import EMERGENCY
+from core.terminal.printing import FOUND, emit_json
 from registrar.cli.images.image_options import registries_of, registry_options
-from registrar.cli.registrar_output import FOUND, emit_json, output_option, say
+from registrar.cli.registrar_output import output_option, say
 from registrar.images.durations import instant, readable
 from registrar.images.lookup import NotFound, digest_of
 from registrar.images.published import demanded_draft, published_draft, signers_of

@@ -7,6 +7,7 @@ import click
 
 from core.allowlist.allowlist import Waiver
 from core.allowlist.document import LIFTS, waiver_of
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.images.image_options import (
     all_drafts,
     one_line,
@@ -16,7 +17,7 @@ from registrar.cli.images.image_options import (
     scope_option,
     yes_option,
 )
-from registrar.cli.registrar_output import emit_json, emit_table, left, note, output_option, say
+from registrar.cli.registrar_output import left, note, output_option, say
 from registrar.images.content import content_of
 from registrar.images.durations import end, readable
 from registrar.images.lookup import NotFound, label

@@ -8,7 +8,8 @@ import click
 
 from core.list_format.payload import ScopeDenies
 from core.list_format.payload_write import approval_document, write_denies, write_list
-from registrar.cli.registrar_output import emit_json, say
+from core.terminal.printing import emit_json
+from registrar.cli.registrar_output import say
 from registrar.images.archive import export_tree, import_tree
 from registrar.workspace import Draft, Workspace
 

@@ -3,9 +3,10 @@
 import click
 
 from core.list_format.payload import EMERGENCY
+from core.terminal.printing import FOUND, counted, emit_json
 from registrar import registrar_clock
 from registrar.cli.registrar_options import workspace
-from registrar.cli.registrar_output import FOUND, counted, emit_json, output_option, say
+from registrar.cli.registrar_output import output_option, say
 from registrar.repository.desired_roles import demands
 from registrar.repository.metadata_tree import Published
 from registrar.repository.repository_lint import lint as lint_all

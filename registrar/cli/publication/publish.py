@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from core.terminal.printing import counted
 from registrar import registrar_clock
 from registrar.cli.registrar_options import (
     key_folder,
@@ -13,7 +14,7 @@ from registrar.cli.registrar_options import (
     secret,
     workspace,
 )
-from registrar.cli.registrar_output import counted, day, say
+from registrar.cli.registrar_output import day, say
 from registrar.repository.plan import plan
 from registrar.repository.publishing import publish as publish_all
 from registrar.repository.publishing import readiness

@@ -5,9 +5,10 @@ from datetime import datetime
 
 import click
 
+from core.terminal.printing import FOUND, counted, emit_json
 from registrar import registrar_clock
 from registrar.cli.registrar_options import workspace
-from registrar.cli.registrar_output import FOUND, counted, emit_json, output_option, say
+from registrar.cli.registrar_output import output_option, say
 from registrar.repository.changes import Change, root_change, scope_change, targets_change
 from registrar.repository.plan import Plan, plan, said, says
 

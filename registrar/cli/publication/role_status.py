@@ -4,9 +4,10 @@ from datetime import datetime
 
 import click
 
+from core.terminal.printing import emit_json, emit_table
 from registrar import registrar_clock
 from registrar.cli.registrar_options import workspace
-from registrar.cli.registrar_output import day, emit_json, emit_table, left, output_option, say
+from registrar.cli.registrar_output import day, left, output_option, say
 from registrar.registrar_errors import RepositoryBroken
 from registrar.repository.online import current_snapshot, current_timestamp
 from registrar.repository.plan import Plan, plan

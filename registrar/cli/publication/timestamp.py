@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from core.base_errors import DockwardenError
+from core.terminal.printing import complain
 from registrar import registrar_clock
 from registrar.cli.registrar_options import (
     key_folder,
@@ -14,7 +15,7 @@ from registrar.cli.registrar_options import (
     secret,
     workspace,
 )
-from registrar.cli.registrar_output import ALARM, complain, left, note, say
+from registrar.cli.registrar_output import ALARM, left, note, say
 from registrar.registrar_errors import RepositoryBroken
 from registrar.repository.metadata_tree import Published
 from registrar.repository.online import ALARM_LEFT, current_timestamp

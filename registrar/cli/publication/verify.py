@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from core.terminal.printing import emit_json, emit_table
 from registrar.cli.registrar_options import workspace
-from registrar.cli.registrar_output import day, emit_json, emit_table, output_option, say
+from registrar.cli.registrar_output import day, output_option, say
 from registrar.registrar_errors import RepositoryBroken
 from registrar.repository.metadata_tree import Files, Published
 from registrar.repository.remote import Served

@@ -1,0 +1,1 @@
+"""What the three command lines share. Only their modules import it: it needs click, and prints."""
