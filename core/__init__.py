@@ -1,3 +1,6 @@
-"""What agent, collector and registrar share: plain values and rules; no I/O but `core.durable`."""
+"""What agent, collector and registrar share: plain values and rules.
+
+No I/O but in `core.durable`, `core.network` and `core.terminal`.
+"""
 
 __version__ = "0.1.0"

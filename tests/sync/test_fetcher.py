@@ -2,19 +2,13 @@
 
 import os
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tuf.api.exceptions import (
     DownloadError,
     DownloadHTTPError,
@@ -24,6 +18,7 @@ from tuf.api.exceptions import (
 
 from agent.helpers.sync.deadline import Deadline
 from agent.helpers.sync.tuf.fetcher import Fetcher
+from core.network.web_errors import WebUnusable
 from tests.patience import PATIENCE
 
 Reply = Callable[[socket.socket, bytes], None]
@@ -141,52 +136,6 @@ def test_name_and_password_are_sent_and_never_told() -> None:
     assert "s3cret" not in str(error.value)
 
 
-def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(answering("200 OK", b"through the proxy")) as url:
-        monkeypatch.setenv("http_proxy", url)
-        monkeypatch.delenv("no_proxy", raising=False)
-        assert fetcher().get("http://registry.acme.example/x", 100) == b"through the proxy"
-
-
-def test_only_the_given_authority_is_believed(tmp_path: Path) -> None:
-    certificate, other = (_certificate(tmp_path / name) for name in ("registry", "other"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def reply(connection: socket.socket, _: bytes) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(65536)
-            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndata")
-
-    with serving(reply, peek=True) as plain:
-        url = plain.replace("http://127.0.0.1", "https://localhost")
-        for ca_file, believed in ((certificate, True), (other, False), (None, False)):
-            one = Fetcher(each=5, total=Deadline.after(5), ca_file=str(ca_file or ""))
-            if believed:
-                assert one.get(url, 4) == b"data"
-            else:
-                with pytest.raises(DownloadError, match="its TLS certificate is not trusted"):
-                    one.get(url, 4)
-
-
-def _certificate(path: Path) -> Path:
-    """A certificate for `localhost`, signed by itself, with its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(secret + certificate.public_bytes(Encoding.PEM))
-    return path
-
-
 def test_who_refuses_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -215,5 +164,5 @@ def test_only_regular_files_of_a_folder_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "http:///x", "x", "http://host:port/x"])
 def test_what_is_no_address_is_an_error(url: str) -> None:
-    with pytest.raises(DownloadError):
+    with pytest.raises(WebUnusable):
         fetcher().get(url, 4)

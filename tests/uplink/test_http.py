@@ -14,7 +14,7 @@ import pytest
 
 from agent.helpers.uplink.http import Http
 from agent.helpers.uplink.session import Unreachable
-from tests.adapters.test_list_sync_tls import certificate
+from tests.adapters.tls import make_authority
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -65,9 +65,10 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_private_authority_vouches_and_nobody_else(tmp_path: Path) -> None:
-    key, pem = certificate(tmp_path, "127.0.0.1")
+    authority = make_authority(tmp_path)
+    pem = str(authority.ca_file)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, key)
+    context.load_cert_chain(pem, authority.key_file)
     with server(context) as port:
         url = f"https://127.0.0.1:{port}"
         assert Http(url, ca_file=pem).post("/v1/events", b"hello", {}).body == b"hello"

@@ -17,6 +17,7 @@ from typing import Final
 
 from agent.errors import SyncFailed
 from agent.log import get_logger
+from core.network.network_environment import NETWORK_VARIABLES
 
 log = get_logger(__name__)
 
@@ -25,8 +26,7 @@ WORDS_LIMIT: Final = 64 << 10  # bytes of its standard error that reach the log
 MEMORY_LIMIT: Final = 1 << 30  # bytes of address space
 _CHUNK: Final = 1 << 16
 _NICE: Final = 5  # it must not delay a verdict
-_KEPT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
-_PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_KEPT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR")
 
 
 class Helper:
@@ -106,7 +106,7 @@ class Helper:
 
 def _environment() -> dict[str, str]:
     """What a Python needs, and the proxies; no secret of the agent's."""
-    kept = {*_KEPT, *_PROXIES, *(name.upper() for name in _PROXIES)}
+    kept = {*_KEPT, *NETWORK_VARIABLES}
     return {name: value for name, value in os.environ.items() if name in kept}
 
 

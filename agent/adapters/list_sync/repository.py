@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from agent.adapters.list_sync import list_http
 from agent.adapters.list_sync.helper import Helper
 from agent.errors import AllowlistRejected, SyncFailed
 from agent.helpers.sync.sync_request import Request, SyncReport, sync_report_of, to_json
 from agent.log import get_logger
 from agent.ports import TrustedList
+from core.network.web_address import without_secrets
 
 log = get_logger(__name__)
 
@@ -109,18 +109,25 @@ class HelperRepository:
         return self._polled != self._known()
 
     def _ask(self, url: str) -> None:
-        reply = list_http.get(
-            url,
-            headers=self._validators,
-            limit=TIMESTAMP_LIMIT,
-            seconds=POLL_SECONDS,
-            ca_file=self._request.ca_file,
-        )
+        # http.client and ssl cost memory: only hosts that poll a server pay for them.
+        from core.network.web_client import WebClient
+        from core.network.web_errors import WebFailed
+        from core.network.web_exchange import WebLimits, WebRequest
+
+        client = WebClient(ca_file=self._request.ca_file)
+        try:
+            reply = client.send(
+                WebRequest("GET", url, self._validators), WebLimits(POLL_SECONDS, TIMESTAMP_LIMIT)
+            )
+        except WebFailed as error:
+            hint = error.hint or "can this host reach it?"
+            raise SyncFailed(error.message, hint=hint) from error
         if reply.status == 304 and self._validators:
             return
         if reply.status != 200:
             raise SyncFailed(
-                f"{url}: the server answered {reply.status}", hint="is [allowlist] source right?"
+                f"{without_secrets(url)}: the server answered {reply.status}",
+                hint="is [allowlist] source right?",
             )
         self._polled = _hash(reply.body)
         tags = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}

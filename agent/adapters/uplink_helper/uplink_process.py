@@ -13,12 +13,12 @@ from typing import Final
 
 from agent.helpers.uplink.uplink_order import Order, Said, said, to_line
 from agent.log import get_logger
+from core.network.network_environment import NETWORK_VARIABLES
 
 log = get_logger(__name__)
 
 SILENT_SECONDS: Final = 180.0  # longer than a request may take in all; then it hangs
-_KEPT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
-_PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_KEPT: Final = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR")
 _LINE: Final = 64 << 10
 
 
@@ -83,5 +83,5 @@ class Run:
 
 def _environment() -> dict[str, str]:
     """What a Python needs, and the proxies; no secret of the agent's."""
-    kept = {*_KEPT, *_PROXIES, *(name.upper() for name in _PROXIES)}
+    kept = {*_KEPT, *NETWORK_VARIABLES}
     return {name: value for name, value in os.environ.items() if name in kept}

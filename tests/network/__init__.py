@@ -1,0 +1,1 @@
+"""The way out: the policy by itself, and every client against real servers and proxies."""

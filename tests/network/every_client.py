@@ -1,0 +1,67 @@
+"""Every HTTP client of the three programs, each asked in the same way: one request."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tuf.api.exceptions import DownloadError
+
+from agent.adapters.list_sync import Helper, HelperRepository, repository
+from agent.errors import SyncFailed
+from agent.helpers.sync.deadline import Deadline
+from agent.helpers.sync.sync_request import Request
+from agent.helpers.sync.tuf.fetcher import Fetcher
+from core.network.web_errors import WebUnusable
+from tests.control.fake_host import listed
+from tests.patience import PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A root URL, the CA file and the total limit in seconds."""
+
+    root: str
+    ca_file: str
+    seconds: float
+    patch: pytest.MonkeyPatch
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """`ask` sends one request and returns whether the answer was a good one; or raises one of
+    `errors`. `method`: GET follows redirects."""
+
+    name: str
+    ask: Callable[[Asked], bool]
+    errors: tuple[type[Exception], ...]
+    method: str = "GET"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _poll(asked: Asked) -> bool:
+    asked.patch.setattr(repository, "POLL_SECONDS", asked.seconds)
+    request = Request(asked.root, "acme", "/root.json", "/nowhere", 0.0, ca_file=asked.ca_file)
+    polling = HelperRepository(
+        request,
+        Helper(PATIENCE),
+        read=lambda _: None,
+        lowest_time=lambda _: None,
+        open_list=lambda path: listed("app", sequence=len(Path(path).parts)),
+    )
+    return polling.changed()
+
+
+def _sync(asked: Asked) -> bool:
+    one = Fetcher(
+        each=asked.seconds, total=Deadline.after(asked.seconds * 2), ca_file=asked.ca_file
+    )
+    return bool(one.get(f"{asked.root}/metadata/timestamp.json", 1000))
+
+
+POLL = Client("poll", _poll, (SyncFailed,))
+SYNC = Client("sync", _sync, (DownloadError, WebUnusable))
+
+CLIENTS = [POLL, SYNC]
