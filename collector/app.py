@@ -61,13 +61,13 @@ def make_app(
     access = IngestAccess(KnownTokens(enrolments.host_of, remembered), Buckets(rate), writer)
     app.include_router(events_route(access))
     app.include_router(enrol_route(enrolments))
-    _add_health(app, database)
+    _add_health(app, database, writer)
     if page is not None:
         app.mount("/", page)
     return app
 
 
-def _add_health(app: FastAPI, database: Database) -> None:
+def _add_health(app: FastAPI, database: Database, writer: Writer) -> None:
     @app.get("/healthz", response_class=Response)
     async def alive() -> Response:
         """The process answers."""
@@ -78,6 +78,8 @@ def _add_health(app: FastAPI, database: Database) -> None:
         """The process can keep reports: what a balancer should ask."""
         try:
             await asyncio.to_thread(check_current, database)
+            if writer.failing:
+                await asyncio.to_thread(writer.try_again)
         except (StoreUnavailable, SchemaBehind):
             return Response(status_code=503)
         return Response(status_code=204)

@@ -56,29 +56,37 @@ class Background:
             await asyncio.sleep(SILENCE_SECONDS)
 
     def turn(self) -> None:
-        """One round; a database that does not answer is logged and tried again."""
-        try:
-            if time.monotonic() >= self._hourly_at:
-                self._hourly()
-                self._hourly_at = time.monotonic() + _HOURLY_SECONDS
-            now = self.now()
-            if self._steady_since is None:
-                self._steady_since = now
-            if now - self._steady_since >= self.quiet:
-                silence.check(self.database, now, announce=bool(self.webhook))
-            if self.webhook:
-                self._deliver(now)
-        except StoreUnavailable as error:
-            self._steady_since = None
-            _log.warning("collector.background_failed", extra={"error": str(error)})
+        """One round. Each part is tried by itself: what fails is logged and tried again at the next
+        round, and keeps no other part from its work."""
+        for part in (self._hourly, self._look_for_silence, self._deliver):
+            try:
+                part()
+            except StoreUnavailable as error:
+                self._steady_since = None
+                _log.warning("collector.background_failed", extra={"error": str(error)})
+            except Exception:  # noqa: BLE001 - the task must not end; the log has all of it
+                _log.exception("collector.background_failed", extra={"part": part.__name__})
+
+    def _look_for_silence(self) -> None:
+        now = self.now()
+        if self._steady_since is None:
+            self._steady_since = now
+        if now - self._steady_since >= self.quiet:
+            silence.check(self.database, now, announce=bool(self.webhook))
 
     def _hourly(self) -> None:
+        if time.monotonic() < self._hourly_at:
+            return
         partitions.ensure(self.database, self.now())
         pruned = prune(self.database, self.retention, self.now())
         if pruned.events or pruned.partitions:
             _log.info("collector.pruned", extra={"pruned": str(pruned)})
+        self._hourly_at = time.monotonic() + _HOURLY_SECONDS
 
-    def _deliver(self, now: datetime) -> None:
+    def _deliver(self) -> None:
+        if not self.webhook:
+            return
+        now = self.now()
         alerts = silence.claim(self.database, now)
         if not alerts:
             return

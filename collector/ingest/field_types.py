@@ -26,6 +26,9 @@ Time = Annotated[str, Meta(pattern=_TIME)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
+# What a host counts is kept up to here: the sum over a million hosts still fits eight bytes.
+MOST_COUNTED = 10**12
+
 _AHEAD_US = 300 * SECOND_US
 _OLDEST_US = 50 * 365 * DAY_US  # about 2020: before that no host had this agent
 
@@ -33,6 +36,11 @@ _OLDEST_US = 50 * 365 * DAY_US  # about 2020: before that no host had this agent
 def fit(text: str, limit: int = 1024) -> str:
     """The text cut at `limit` characters; PostgreSQL cannot hold U+0000."""
     return text[:limit].replace("\0", "\ufffd")
+
+
+def counted(value: int) -> int:
+    """The count, at most `MOST_COUNTED`."""
+    return min(value, MOST_COUNTED)
 
 
 def microseconds(time: str) -> int:

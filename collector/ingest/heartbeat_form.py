@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from collector.ingest.field_types import Count, Time, fit, microseconds
+from collector.ingest.field_types import Count, Time, counted, fit, microseconds
 from collector.model.records import State
 
 _MOST_REASONS = 32
@@ -94,8 +94,8 @@ def read_heartbeat(data: msgspec.Raw) -> State:
         freshness=given.freshness,
         layers=json.dumps(layers),
         drifted=sum(layer.state in ("drifted", "failed") for layer in beat.layers),
-        spool_records=beat.spool.records,
-        dropped=beat.spool.dropped,
+        spool_records=counted(beat.spool.records),
+        dropped=counted(beat.spool.dropped),
         figures=json.dumps(
             {
                 "rss_bytes": beat.agent.rss_bytes,

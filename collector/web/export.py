@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -12,11 +13,14 @@ from starlette.responses import Response, StreamingResponse
 
 from collector.model.page_values import Slice
 from collector.web.formatting import machine_time
+from core.text import printable
 
 Row = TypeVar("Row")
 MOST_ROWS: Final = 100_000
 # What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), full-width forms too.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - those are meant
+
+_BEFORE_FORMULA: Final = re.compile(rf"(^|[;,|])( *[{re.escape(''.join(_FORMULA))}])")
 
 
 def every(ask: Callable[[str], Slice[Row]]) -> Iterator[Row]:
@@ -39,12 +43,12 @@ def exported(rows: Iterable[Any], kind: type[Any], name: str, form: str) -> Resp
 
 
 def guarded(value: Any) -> str:
-    """A cell's text; one that a spreadsheet would calculate gets an apostrophe before it."""
+    """A cell's text; what a spreadsheet would calculate gets an apostrophe before it, also after a
+    character at which some readers part cells. Control characters are written out."""
     if isinstance(value, bool | int | float):
         return str(value)
-    text = _plain_text(value)
-    first = text.lstrip(" ")
-    return "'" + text if first.startswith(_FORMULA) else text
+    text = _BEFORE_FORMULA.sub(r"\1'\2", _plain_text(value))
+    return printable(text)
 
 
 def _plain_text(value: Any) -> str:

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from collector.model.page_values import HostStatus
@@ -28,6 +29,11 @@ def _shown(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
+def _number(value: int) -> Markup:
+    """Our own text, whose narrow spaces stay as they are."""
+    return Markup(formatting.number(value))
+
+
 _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("collector.web"),
     autoescape=True,
@@ -49,7 +55,7 @@ _ENVIRONMENT.filters.update(
     machine_time=formatting.machine_time,
     relative=formatting.relative,
     digest=formatting.short_digest,
-    number=formatting.number,
+    number=_number,
     milliseconds=formatting.milliseconds,
 )
 

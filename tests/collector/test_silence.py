@@ -152,3 +152,15 @@ def test_a_host_that_was_revoked_may_be_silent(watched: Watched, hook: Hook) -> 
     EnrolmentStore(watched.database).revoke_host(watched.host.id, ADMIN, NOW)
     watched.turn(timedelta(days=40))
     assert hook.told() == []
+
+
+def test_what_fails_keeps_no_other_part_from_its_work(
+    watched: Watched, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("collector.background.prune", broken)
+    watched.background._hourly_at = 0.0
+    watched.turn(timedelta(seconds=361))
+    assert hook.told() == [("web-1", "online", "offline")]

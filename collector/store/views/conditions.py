@@ -5,7 +5,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, Tuple, and_, case, cast, func, literal, or_, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    Tuple,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    tuple_,
+)
 
 from collector.model.page_values import HostStatus
 from collector.model.times import first_id, us
@@ -22,11 +34,12 @@ SUMMED = ("host_id", "image", "verdict", "scope", "handling", "occurrences", "re
 def status_at(now: datetime) -> Column:
     """The status of each host: by the collector's clock alone, since hosts' clocks may be wrong."""
     h = hosts.c
+    interval = cast(h.interval_s, BigInteger) * 1_000_000  # more than four bytes hold
     silent = us(now) - func.coalesce(h.last_seen_at, h.enrolled_at)
     return case(
         (h.token_revoked_at.is_not(None), str(HostStatus.MISSING)),
         (silent > _us(MISSING_AFTER), str(HostStatus.MISSING)),
-        (silent > (h.interval_s * 1_000_000 + _us(GRACE)), str(HostStatus.OFFLINE)),
+        (silent > interval + _us(GRACE), str(HostStatus.OFFLINE)),
         (h.heartbeat_at.is_(None), str(HostStatus.OFFLINE)),
         (h.reasons != "[]", str(HostStatus.DEGRADED)),
         else_=str(HostStatus.ONLINE),

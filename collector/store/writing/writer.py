@@ -15,11 +15,16 @@ from sqlalchemy.exc import DBAPIError
 from collector.collector_errors import StoreUnavailable
 from collector.model.records import Batch, Result
 from collector.store.database import Database
+from collector.store.randomness import random_bytes
+from collector.store.schema import settings
+from collector.store.writing import bulk
 from collector.store.writing.apply import apply
 
 MOST_WAITING = 20_000  # records; beyond it the sender is asked to wait
 MOST_TOGETHER = 4_000  # records of one transaction
 _TRIES = 3  # a deadlock or a lost connection is worth another try
+_PROBE_BYTES = 64 << 10  # enough that a full disk has no room for it
+_REPLACE = "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _log = logging.getLogger("dockwarden.collector")
 
 _Group = list[tuple[Batch, "Future[Result]"]]
@@ -39,6 +44,7 @@ class Writer:
         self._waiting = 0
         self._condition = threading.Condition()
         self._stopping = False
+        self.failing = False  # whether the last transaction failed for want of the database
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"writer-{n}", daemon=True)
@@ -73,6 +79,14 @@ class Writer:
             self._condition.notify()
         return future
 
+    def try_again(self) -> None:
+        """After a failure: find out whether a transaction can be committed. Raises
+        `StoreUnavailable` if it cannot."""
+        with self._database.write() as connection:
+            row = [("readiness", random_bytes(_PROBE_BYTES).hex())]
+            bulk.insert(connection, settings, row, _REPLACE)
+        self.failing = False
+
     def _run(self) -> None:
         while (group := self._next()) is not None:
             self._settle(group)
@@ -86,10 +100,12 @@ class Writer:
                 for one in group:
                     self._settle([one])
                 return
+            self.failing = not error.poisoned
             _log.error("collector.write_failed", extra={"error": str(error)})
             for _, future in group:
                 future.set_exception(error)
         else:
+            self.failing = False
             for (_, future), result in zip(group, results, strict=True):
                 future.set_result(result)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from collector.web.export import guarded
+from core.text import printable
 from tests.collector.web.client import signed_in
 from tests.collector.web.world import NOW, World, busy_world, finding, host_row
 
@@ -17,7 +18,14 @@ from tests.collector.web.world import NOW, World, busy_world, finding, host_row
     ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "＠x"],  # noqa: RUF001 - full-width forms are meant
 )
 def test_what_a_spreadsheet_would_calculate_gets_an_apostrophe(text: str) -> None:
-    assert guarded(text) == "'" + text
+    assert guarded(text) == "'" + printable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"), [(";=1+1;", ";'=1+1;"), ("a; +1", "a;' +1"), ("\x1b[2J", r"\x1b[2J")]
+)
+def test_a_reader_that_parts_cells_elsewhere_calculates_nothing(text: str, cell: str) -> None:
+    assert guarded(text) == cell
 
 
 @pytest.mark.parametrize(
