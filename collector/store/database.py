@@ -11,7 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from collector.collector_errors import Refused, StoreUnavailable
@@ -98,6 +104,13 @@ def _told() -> Iterator[None]:
         raise StoreUnavailable(
             f"the database does not answer: {text}",
             hint="check database.url, that the server runs and that its disk is not full",
+        ) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise
+        raise StoreUnavailable(
+            f"the database is damaged, or it is none: {error.orig}",
+            hint="restore it from a backup, or let database.url name another file",
         ) from error
 
 

@@ -63,6 +63,20 @@ def test_violations_of_all_hosts_latest_first(tmp_path: Path, file: Path) -> Non
     assert last == found[:1]
 
 
+@pytest.mark.parametrize("words", [["check"], ["hosts"], ["migrate"]])
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
+def test_a_file_that_is_no_database(
+    tmp_path: Path, file: Path, words: list[str], content: bytes
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/collector.db").write_bytes(content)
+    done = run(file, *words)
+    assert (done.exit_code, "Traceback" in done.output) == (1, False)
+    assert "restore it from a backup" in done.output
+
+
 @pytest.mark.parametrize("words", [[], ["enrolment"], ["enrolment", "new"], ["admin"], ["serve"]])
 def test_help(file: Path, words: list[str]) -> None:
     shown = run(file, *words, "--help")
