@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from collector.ingest.field_types import Count, Digest, Positive, Time, fit
 from collector.model.records import Row
-from core.decision.verdict import Action
+from core.decision.verdict import Action, Verdict
 
 _Pairs = Annotated[dict[str, str], Meta(max_length=64)]
 
@@ -37,16 +37,7 @@ class _Container(Struct, forbid_unknown_fields=True):
 
 
 class _Decision(Struct, forbid_unknown_fields=True):
-    verdict: Literal[
-        "approved",
-        "waived",
-        "derived",
-        "denied",
-        "revoked",
-        "expired",
-        "unlisted",
-        "undetermined",
-    ]
+    verdict: Verdict
     reason: str
     scope: str
     matched: Digest | None
@@ -96,7 +87,7 @@ def read_finding(data: msgspec.Raw) -> Row:
         kind=finding.kind,
         severity=finding.severity,
         event=fit(finding.event, 200),
-        verdict=decision.verdict if decision else "",
+        verdict=str(decision.verdict) if decision else "",
         scope=fit(decision.scope, 255) if decision else "",
         handling=_handling(finding),
         image=image.id if image else "",

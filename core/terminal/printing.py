@@ -16,7 +16,7 @@ from core.text import plain, printable
 
 FOUND: Final = 3  # exit code: violations, drift, a refusal or another thing was found
 
-_COLOURS = {
+COLOURS = {
     "ok": "green",
     "warning": "yellow",
     "failed": "red",
@@ -73,7 +73,7 @@ def counted(number: object, thing: str) -> str:
 
 def coloured(text: str, padded: str) -> str:
     """The padded text in the colour of what it says, on a terminal that wants colours."""
-    colour = _COLOURS.get(text)
+    colour = COLOURS.get(text)
     if colour is None or os.environ.get("NO_COLOR") or not sys.stdout.isatty():
         return padded
     return click.style(padded, fg=colour)
