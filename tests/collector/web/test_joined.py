@@ -90,7 +90,7 @@ def test_revoked_host_is_refused_at_once_and_the_audit_tells_who(here: LocalColl
     form = {"csrf": csrf_of(client.get(page))}
     assert client.post(page + "/revoke", data=form).status_code == 303
     assert here.send(host, host.spool.findings(1)).status_code == 401
-    assert "has to enrol anew" in client.get(page).text
+    assert "has to enrol again" in client.get(page).text
     assert host.id in client.get("/audit").text
 
 
