@@ -161,7 +161,7 @@ def test_only_root_may(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     result = host.run(command)
     assert (result.exit_code, layers.states) == (1, ["before"] * 3)
-    assert "root's" in result.stderr and "sudo" in result.stderr
+    assert "only root may" in result.stderr and "sudo" in result.stderr
 
 
 # restore
