@@ -28,11 +28,17 @@ _SCOPE: Final = (2, 180)
 
 
 def start_workspace(path: Path, organization: str, *, solo: bool, git: bool) -> Workspace:
-    """Make the folder and its rules; raises `WorkspaceInvalid` where something is already."""
+    """Make the folder and its rules; raises `WorkspaceInvalid` where something is already,
+    or where the folder cannot be made."""
     check_scope_name(organization, "organization", parent=None)
     if path.exists() and any(child.name != ".git" for child in path.iterdir()):
         raise WorkspaceInvalid(f"{path}: the folder is not empty", hint="choose another")
-    make_directory(path, mode=0o755)
+    try:
+        make_directory(path, mode=0o755)
+    except OSError as error:
+        raise WorkspaceInvalid(
+            f"{error.filename}: {error.strerror}", hint="choose a folder that this user may make"
+        ) from error
     if git:
         start(path)
 

@@ -98,3 +98,11 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     out = Ceremony(tmp_path).run("init", "--solo", str(tmp_path / "work"), code=1)
     assert "not empty" in out
     assert [p.name for p in (tmp_path / "work").iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """In one sentence, not in a traceback."""
+    (tmp_path / "file").write_text("")
+    out = Ceremony(tmp_path).run("init", "--solo", str(tmp_path / "file" / "work"), code=1)
+    assert f"{tmp_path / 'file'}: File exists" in out
+    assert "choose a folder that this user may make" in out
