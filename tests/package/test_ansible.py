@@ -17,7 +17,7 @@ from tests.package import ansible, roots
 from tests.package.ansible import Controller
 from tests.package.guarded import GuardedMachine
 
-pytestmark = pytest.mark.package
+pytestmark = [pytest.mark.package, pytest.mark.slow]  # it installs Ansible first
 
 SUITE = roots.SUITES[0]
 COLLECTOR = "http://127.0.0.1:8484"
