@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.description import version
+from builder.description import read, version
 from tests.lab import images
 from tests.lab.built import BuiltImage
 from tests.package import roots
@@ -76,7 +76,10 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the debs of all three programs (`DOCKWARDEN_LAB_DEBS`, if they are built)."""
     if built := os.environ.get("DOCKWARDEN_LAB_DEBS"):
         return Path(built)
-    return build(tmp_path_factory.mktemp("programs"), "--format", "deb")
+    folder = tmp_path_factory.mktemp("programs")
+    for package in read()[1]:
+        dist = build(folder, package.name, "--format", "deb")
+    return dist
 
 
 @pytest.fixture(scope="session")

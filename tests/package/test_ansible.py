@@ -26,7 +26,7 @@ COLLECTOR = "http://127.0.0.1:8484"
 @pytest.fixture(scope="module")
 def machine(good: BuiltImage, bad: BuiltImage, programs: Path) -> Iterator[GuardedMachine]:
     """A container host as Ansible meets it; the collector on it is not Ansible's business."""
-    if why := roots.missing():
+    if why := roots.missing(SUITE):
         pytest.skip(why)
     with GuardedMachine(SUITE) as booted:
         booted.load(good, bad)
@@ -72,11 +72,6 @@ def variables(
     }
 
 
-def pid(machine: GuardedMachine) -> str:
-    """The agent's process."""
-    return machine.inside("systemctl", "show", "-P", "MainPID", "dockwarden").stdout.strip()
-
-
 def test_a_check_of_a_bare_host_changes_nothing(
     machine: GuardedMachine, controller: Controller, variables: dict[str, Any]
 ) -> None:
@@ -99,24 +94,24 @@ def test_a_bare_host_is_guarded_afterwards_and_a_second_run_changes_nothing(
     for line in ('expired = "kill"', "rescan_seconds = 61.5", f'url = "{COLLECTOR}"', "ümlaut 🐳"):
         assert line in shown
     assert machine.inside("systemctl", "is-enabled", "dockwarden").stdout.strip() == "enabled"
-    before = pid(machine)
+    before = machine.pid()
     for options in ((), ("--check", "--diff")):
         again = controller.play(variables, *options)
         assert (again.code, again.changed) == (0, 0), again.text
-    assert pid(machine) == before
+    assert machine.pid() == before
 
 
 def test_a_changed_mode_is_taken_up_by_a_reload(
     machine: GuardedMachine, controller: Controller, variables: dict[str, Any], bad: BuiltImage
 ) -> None:
     variables["dockwarden_config"]["agent"]["mode"] = "enforce"
-    before = pid(machine)
+    before = machine.pid()
     checked = controller.play(variables, "--check", "--diff")
     assert 'mode = "enforce"' in checked.text
     assert machine.status()["mode"] == "observe"
     played = controller.play(variables)
     assert played.code == 0, played.text
-    assert (machine.status()["mode"], pid(machine)) == ("enforce", before)
+    assert (machine.status()["mode"], machine.pid()) == ("enforce", before)
     assert not machine.start(bad).ran
     assert controller.play(variables).changed == 0
 
@@ -125,10 +120,10 @@ def test_what_a_reload_cannot_take_up_restarts_it(
     machine: GuardedMachine, controller: Controller, variables: dict[str, Any]
 ) -> None:
     variables["dockwarden_config"]["collector"]["heartbeat_seconds"] = 240
-    before = pid(machine)
+    before = machine.pid()
     played = controller.play(variables)
     assert played.code == 0, played.text
-    assert pid(machine) != before
+    assert machine.pid() != before
     machine.until(machine.guards, "a gate that works")
     assert not machine.status().get("configuration", {}).get("needs_restart")
     assert controller.play(variables).changed == 0

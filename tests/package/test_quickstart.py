@@ -68,7 +68,7 @@ def test_the_page_is_short() -> None:
 @pytest.fixture(scope="module", params=SUITES)
 def newcomer(request: pytest.FixtureRequest, programs: Path) -> Iterator[GuardedMachine]:
     """A machine with an engine, the three packages in root's home, and a way to the Hub."""
-    if why := roots.missing():
+    if why := roots.missing(request.param):
         pytest.skip(why)
     runs = "while :; do sleep 1; done"
     nginx = images.build("library/nginx", "1.27", config={"Cmd": ["/bin/sh", "-c", runs]})
