@@ -71,7 +71,7 @@ def outage(violations: int, folder: Path) -> dict[str, Figure]:
         seconds, real = clock.monotonic() - began, time.monotonic() - real
         return {
             "spooled": Figure(waiting.records, "records", "", violations),
-            **_judged(collector, violations),
+            **_evaluated(collector, violations),
             "memory_growth": Figure(round(growth, 1), "MiB", "<= 10", None),
             "spool_size": Figure(round(waiting.bytes / 1e6, 1), "MB", "", None),
             "drain_simulated": Figure(round(seconds), "s", "", None),
@@ -148,7 +148,7 @@ def _drain(
     assert outcome.why == "" and outbox.empty(), outcome
 
 
-def _judged(collector: CollectorProcess, violations: int) -> dict[str, Figure]:
+def _evaluated(collector: CollectorProcess, violations: int) -> dict[str, Figure]:
     """Lost and twice, by the collector's own database and by its sums."""
     (records, occurrences), *_ = collector.rows(
         "SELECT count(*), sum(occurrences) FROM events WHERE kind = 'violation'"

@@ -76,7 +76,7 @@ def test_the_agent_needs_no_extra(python: Path) -> None:
     assert (said.returncode, said.stderr) == (0, b"")
 
 
-def test_a_sync_tells_what_to_install(python: Path, tmp_path: Path) -> None:
+def test_a_sync_says_what_to_install(python: Path, tmp_path: Path) -> None:
     request = Request(
         "https://lists.acme.test", scope="acme", root_file="/none", directory=str(tmp_path), now=1e9
     )

@@ -1,6 +1,6 @@
 """Finds what else on the host runs or fetches images; knows no policy and touches nothing.
 
-Names can be worn by anything: this is for reports, never for a verdict. psutil is imported at the
+Anything can have any name: this is for reports, never for a verdict. psutil is imported at the
 first look (2 MiB).
 """
 

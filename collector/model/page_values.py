@@ -91,7 +91,7 @@ class UnapprovedImage:
     """One image that ran or tried to without approval; `nearest` is the approved one to pull."""
 
     digest: str
-    reference: str  # the last name it wore, which proves nothing
+    reference: str  # its last name, which proves nothing
     verdict: str
     hosts: int
     killed: int

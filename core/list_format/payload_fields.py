@@ -131,7 +131,7 @@ class Fields:
         return Fields(self._at(key), self._take(key, {}))
 
     def done(self) -> None:
-        """Raise for a key that was not asked for: what a reader passes over, it misjudges."""
+        """Raise for a key that was not asked for: what a reader ignores could change a verdict."""
         for key in self._found.keys() - set(self._asked):
             near = get_close_matches(key, self._asked, n=1)
             fix = f"remove it, or write {near[0]}" if near else f"remove it, or {_MANUAL}"

@@ -1,6 +1,6 @@
 """Prints tables, JSON and errors; knows terminals, not what is printed.
 
-Names and labels are chosen by whoever starts containers: no control character passes.
+The users who start containers choose names and labels: no control character passes.
 """
 
 import json

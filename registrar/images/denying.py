@@ -40,7 +40,7 @@ def undenied(
 ) -> tuple[Draft, tuple[Deny, ...]]:
     """The draft without the denies that name this digest, and those denies.
 
-    A revocation that hosts have heard of (`published`) is a tombstone: it stays while an approval
+    A revocation that hosts may know (`published`) is a tombstone: it stays while an approval
     that it meets has not ended (docs/internals/signed-allowlist.md). Raises `NotFound`.
     """
     gone = tuple(deny for deny in draft.denies if digest in deny.digests)

@@ -23,7 +23,7 @@ _NEXT = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?')
 
 
 def is_local(domain: str) -> bool:
-    """Whether the name means this machine, the only one to be spoken to without TLS unasked."""
+    """Whether the name means this machine, the only one that is used without TLS by default."""
     return _LOCAL.fullmatch(domain) is not None
 
 

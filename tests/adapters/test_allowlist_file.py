@@ -229,7 +229,7 @@ def test_every_fault_is_placed_and_comes_with_a_fix(
         ),
     ],
 )
-def test_what_the_schema_forbids_is_told_in_our_own_words(
+def test_what_the_schema_forbids_is_reported_in_our_own_words(
     change: Callable[[Any], object], message: str
 ) -> None:
     with pytest.raises(InvalidAllowlist) as caught:
@@ -300,12 +300,12 @@ def refusal(path: Path, **options: int) -> AllowlistRejected:
     return caught.value
 
 
-def test_a_fault_is_told_with_the_file(tmp_path: Path) -> None:
+def test_a_fault_is_reported_with_the_file(tmp_path: Path) -> None:
     path = put(tmp_path / "list.json", edited(lambda d: d.pop("levels")))
     assert f"{path}: $: the key 'levels' is missing" in str(refusal(path))
 
 
-def test_a_missing_file_is_told_so(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     assert "does not exist" in str(refusal(tmp_path / "list.json"))
     assert "does not exist" in str(refusal(tmp_path / "none" / "list.json"))
 

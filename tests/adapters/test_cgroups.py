@@ -41,7 +41,7 @@ def a_cgroup(tmp_path: Path, events: str = "populated 1\nfrozen 0\n") -> Path:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_cgroup_that_cannot_be_written_is_told_once(
+def test_a_cgroup_that_cannot_be_written_is_reported_once(
     tmp_path: Path, told: list[str], known: bool
 ) -> None:
     cgroup = a_cgroup(tmp_path)
@@ -66,7 +66,7 @@ def test_a_cgroup_that_cannot_be_read_is_populated_until_it_is_gone(
     assert told == ["cgroup.not_killed"]
 
 
-def test_another_reason_is_told_too(tmp_path: Path, told: list[str]) -> None:
+def test_another_reason_is_reported_too(tmp_path: Path, told: list[str]) -> None:
     cgroup = a_cgroup(tmp_path)
     processes = CgroupProcesses("2", str(tmp_path), ["/docker"])
     assert not processes.kill(NAME, str(cgroup))

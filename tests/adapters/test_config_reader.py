@@ -29,7 +29,7 @@ def test_a_mode_given_by_hand_wins(tmp_path: Path) -> None:
     assert config_reader(file, "enforce")().agent.mode is Mode.ENFORCE
 
 
-def test_tells_every_problem(tmp_path: Path) -> None:
+def test_reports_every_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid) as found:
         config_reader(_file(tmp_path, "[agent]\nmod = 1\n[gate]\nhold_seconds = 0\n"), "")()
     assert len(found.value.problems) == 2

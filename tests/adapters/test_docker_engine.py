@@ -107,7 +107,7 @@ def test_a_list_that_one_damaged_container_breaks_is_read_from_the_records(tmp_p
 
 
 @pytest.mark.parametrize("verb", ["kill", "pause"])
-def test_a_conflict_that_does_not_fulfil_the_wish_is_told(tmp_path: Path, verb: str) -> None:
+def test_a_conflict_that_does_not_fulfil_the_wish_is_reported(tmp_path: Path, verb: str) -> None:
     conflict = reply(409, {"message": "Container x is restarting, wait until it runs"})
     with (
         serving(tmp_path / "s", lambda _: conflict),

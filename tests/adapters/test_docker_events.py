@@ -95,7 +95,7 @@ def collect(path: Path, body: bytes, since_ns: int | None = None) -> list[Sequen
         return list(DockerEvents(str(path)).batches(since_ns))
 
 
-def test_an_unreadable_event_is_told_and_the_stream_goes_on(tmp_path: Path) -> None:
+def test_an_unreadable_event_is_reported_and_the_stream_goes_on(tmp_path: Path) -> None:
     body = chunk(line()) + chunk(b"{not json\n") + chunk(b"\xff\xfe\n") + chunk(line(Action="die"))
     events = [event for batch in collect(tmp_path / "s", body) for event in batch]
     assert [event.action for event in events] == [

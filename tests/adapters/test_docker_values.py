@@ -75,7 +75,7 @@ def test_no_image_has_an_identity_of_its_own_and_an_odd_one_has_none() -> None:
         ({}, ContainerState.CREATED),
     ],
 )
-def test_a_record_on_disk_tells_the_state(flags: dict[str, Any], state: ContainerState) -> None:
+def test_a_record_on_disk_shows_the_state(flags: dict[str, Any], state: ContainerState) -> None:
     record = {"ID": "c" * 64, "Name": "/web", "Image": ID, "State": flags, "Config": {}}
     assert recorded(record).state is state
 
@@ -95,7 +95,7 @@ def test_a_record_on_disk_has_what_the_list_has() -> None:
     assert recorded(record) == listed(entry())
 
 
-def test_the_image_store_is_told_by_the_driver_status() -> None:
+def test_the_image_store_is_recognised_by_the_driver_status() -> None:
     classic = {"Driver": "overlay2", "DriverStatus": [["Backing Filesystem", "extfs"]]}
     newer = {
         "Driver": "overlayfs",

@@ -108,7 +108,9 @@ def test_asks_the_engines_own_check_before_it_switches(tmp_path: Path) -> None:
     assert not bench.backups.candidate.exists()
 
 
-def test_what_the_engine_has_against_the_present_file_is_not_ours_to_mend(tmp_path: Path) -> None:
+def test_what_the_engine_has_against_the_present_file_is_not_ours_to_correct(
+    tmp_path: Path,
+) -> None:
     bench = Bench(tmp_path, b'{"debug": true}')
     bench.engine.dislikes = b"debug"
     bench.layer.apply()
@@ -157,7 +159,7 @@ def test_a_file_that_cannot_be_merged_blocks_and_is_left_alone(tmp_path: Path, d
     assert bench.file.read_bytes() == data
 
 
-def test_an_engine_that_does_not_follow_the_way_back_is_told_of(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_follow_the_way_back_is_reported(tmp_path: Path) -> None:
     bench = Bench(tmp_path, b"{}")
     bench.layer.apply()
     bench.engine.refuses_paths = True

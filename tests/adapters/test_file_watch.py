@@ -84,7 +84,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "replaced": lambda path: _replace(path, "2"),
     "removed": lambda path: path.unlink(),
     "opened to the world": lambda path: path.chmod(0o666),
-    "moved aside and made anew": lambda path: (
+    "moved aside and made again": lambda path: (
         path.rename(path.with_name("list~")),
         path.write_text("2"),
     ),
@@ -94,7 +94,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_told_once(
+def test_a_change_is_reported_once(
     tmp_path: Path, watcher: FileWatcher, listener: Listener, change: str
 ) -> None:
     path = tmp_path / "etc" / "list.json"
@@ -140,7 +140,7 @@ def _remove(path: Path, until: Path) -> None:
         directory.rmdir()
 
 
-def test_each_file_is_told_of_by_its_own_name(
+def test_each_file_is_reported_by_its_own_name(
     tmp_path: Path, watcher: FileWatcher, listener: Listener
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "deep" / "other"
@@ -216,7 +216,7 @@ def test_the_last_write_of_a_long_burst_is_never_missed(tmp_path: Path, listener
     watcher.close()
 
 
-def test_a_failing_callback_is_reported_and_the_next_change_is_told(
+def test_a_failing_callback_is_reported_and_the_next_change_is_reported(
     tmp_path: Path, listener: Listener
 ) -> None:
     path, other = tmp_path / "bad", tmp_path / "good"

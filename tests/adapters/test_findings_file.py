@@ -151,7 +151,9 @@ def test_a_batch_larger_than_a_file_is_kept(path: Path) -> None:
     assert _ids(path) == [f.id for f in [*batch, a_finding(99)]]
 
 
-def test_a_full_disk_is_told_and_a_retry_repeats_nothing(path: Path, sink: JsonlFindings) -> None:
+def test_a_full_disk_is_reported_and_a_retry_repeats_nothing(
+    path: Path, sink: JsonlFindings
+) -> None:
     """A file-size limit stands for the full disk: it, too, lets a part be written first."""
     sink.record([a_finding(1)])
     batch = [a_finding(number) for number in range(2, 12)]

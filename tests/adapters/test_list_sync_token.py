@@ -134,7 +134,7 @@ def test_the_helper_verifies_for_the_daemon(tmp_path: Path) -> None:
         verifier.verify(json.dumps(envelope(token, OTHER)).encode(), NOW)
 
 
-def test_the_hosts_id_does_not_tell_its_machine_id(tmp_path: Path) -> None:
+def test_the_hosts_id_does_not_reveal_its_machine_id(tmp_path: Path) -> None:
     path = tmp_path / "machine-id"
     path.write_text(MACHINE)
     found = host_id(path)

@@ -51,7 +51,7 @@ def test_names_kind_and_owner(start: Start, name: str, kind: str) -> None:
     assert other.user
 
 
-def test_credentials_are_not_told(start: Start) -> None:
+def test_credentials_are_not_reported(start: Start) -> None:
     other = found(
         start("skopeo", "https://joe:s3cret@x.test", "--password", "s3cret", "--creds=s3cret")
     )
@@ -68,7 +68,7 @@ def test_the_guarded_engine_is_not_another_one(start: Start) -> None:
     assert other.kind == "docker"
 
 
-def test_shims_tell_who_uses_containerd(start: Start) -> None:
+def test_shims_show_who_uses_containerd(start: Start) -> None:
     dockers = start("containerd-shim-runc-v2", "-namespace", "moby", "-id", "x")
     others = start("containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", "x")
     assert found(dockers) is None
@@ -77,7 +77,7 @@ def test_shims_tell_who_uses_containerd(start: Start) -> None:
     assert other.kind == "containerd"
 
 
-def test_a_containerd_that_is_nobodys_is_told(start: Start) -> None:
+def test_a_containerd_that_is_nobodys_is_reported(start: Start) -> None:
     other = found(start("containerd"), start("dockerd"))
     assert other is not None
     assert other.kind == "containerd"

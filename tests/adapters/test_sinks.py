@@ -166,7 +166,7 @@ def test_webhook_signs_what_it_sends(receiver: Receiver, tmp_path: Path) -> None
         ((302, {"Location": "http://127.0.0.1:1/"}, b""), SinkFailed),
     ],
 )
-def test_answers_are_told_apart(
+def test_answers_are_distinguished(
     receiver: Receiver, answer: tuple[int, dict[str, str], bytes], error: type[SinkFailed]
 ) -> None:
     receiver.answer = answer

@@ -77,7 +77,7 @@ def test_the_chain_goes_on_after_everything_was_sent(tmp_path: Path) -> None:
     assert spool.state().records == 1
 
 
-def test_when_full_the_oldest_that_are_not_urgent_go_first_and_that_is_told(
+def test_when_full_the_oldest_that_are_not_urgent_go_first_and_that_is_reported(
     tmp_path: Path,
 ) -> None:
     spool = make(tmp_path, 10)
@@ -117,7 +117,7 @@ def test_full_of_violations_they_are_counted_by_image_and_none_is_lost(tmp_path:
     assert len(later) == 3
 
 
-def test_a_flood_is_told_by_its_newest_with_a_count(tmp_path: Path) -> None:
+def test_a_flood_is_reported_by_its_newest_with_a_count(tmp_path: Path) -> None:
     spool = make(tmp_path)
     spool.keep([entry(1, group="a")])
     spool.keep([entry(n, group="a", counted=True) for n in range(2, 50)])
@@ -143,7 +143,7 @@ def _damage_inside(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_overwrite, _damage_inside])
-def test_a_damaged_file_is_set_aside_and_told(tmp_path: Path, damage: object) -> None:
+def test_a_damaged_file_is_set_aside_and_reported(tmp_path: Path, damage: object) -> None:
     spool = make(tmp_path)
     spool.keep([entry(1)])
     outbox = Outbox(spool.path)
@@ -188,7 +188,7 @@ def test_a_place_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     assert spool.state().records == 1
 
 
-def test_quarantined_records_stay_with_their_reason_and_are_told(tmp_path: Path) -> None:
+def test_quarantined_records_stay_with_their_reason_and_are_reported(tmp_path: Path) -> None:
     spool = make(tmp_path, 200)
     spool.keep([entry(1), entry(2)])
     outbox = Outbox(spool.path)

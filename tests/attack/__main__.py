@@ -6,7 +6,7 @@ import sys
 from textwrap import shorten
 
 from tests.attack.catalogue import ATTACKS
-from tests.attack.judging import Outcome, judged
+from tests.attack.mounting import Outcome, mount_in_temporary_folder
 from tests.attack.stage import Attack
 
 QUIET = "nothing to tell: it changes nothing that a host reads"
@@ -24,7 +24,7 @@ def main() -> int:
     accepted = 0
     for name in chosen.names or ATTACKS:
         try:
-            outcome = judged(ATTACKS[name], with_stock=True)
+            outcome = mount_in_temporary_folder(ATTACKS[name], with_stock=True)
         except AssertionError as error:
             accepted += 1
             outcome = Outcome(f"ACCEPTED: {error}", "")

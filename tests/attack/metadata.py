@@ -30,7 +30,7 @@ def frozen_repository(stage: Stage) -> None:
 
 @attack(SERVER)
 def old_list_under_new_snapshot(stage: Stage) -> None:
-    """The organization's first metadata goes by the name of its newest."""
+    """The organization's first metadata has the name of its newest."""
     publish_evil(stage)
     thief = stage.thief
     thief.file("acme").write_bytes(thief.file("acme", 1).read_bytes())

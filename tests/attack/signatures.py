@@ -54,7 +54,7 @@ def root_signed_by_old_keys_only(stage: Stage) -> None:
 
 @attack("the root keys")
 def root_that_skips_a_version(stage: Stage) -> None:
-    """A file that goes by the next version holds the one after."""
+    """A file with the name of the next version holds the one after."""
     thief = stage.thief
     thief.publish_keys()
     thief.roles["root"].signed.version = 3

@@ -154,7 +154,7 @@ def adopts_again(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("file", ["CURRENT", "rollback_floor.json"])
-def test_a_file_of_the_host_that_was_spoilt_is_told_of_or_healed(stage: Stage, file: str) -> None:
+def test_a_file_of_the_host_that_was_spoilt_is_reported_or_healed(stage: Stage, file: str) -> None:
     (stage.directory / file).write_bytes(b"\0garbage")
     answer = stage.sync()
     if answer.error:

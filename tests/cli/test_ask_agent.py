@@ -132,7 +132,7 @@ def test_ps_lists_in_columns_and_lets_no_control_character_pass(host: Host) -> N
     assert host.run("ps", "-o", "json").stdout.isascii()
 
 
-def test_explain_tells_the_refused_what_to_do(host: Host) -> None:
+def test_explain_says_what_a_refused_user_can_do(host: Host) -> None:
     host.serve({"explain": lambda args: REFUSED if args["container"] == "web" else None})
     result = host.run("explain", "web")
     assert result.exit_code == 3
@@ -150,7 +150,7 @@ def test_explain_tells_the_refused_what_to_do(host: Host) -> None:
     ("ran_ms", "told"),
     [(0.0, "it was refused before its first instruction"), (3.21, "it was killed after 3.2 ms")],
 )
-def test_explain_tells_whether_anything_ran(host: Host, ran_ms: float, told: str) -> None:
+def test_explain_shows_whether_anything_ran(host: Host, ran_ms: float, told: str) -> None:
     host.serve({"explain": lambda _: REFUSED | {"ran_ms": ran_ms}})
     assert told in host.run("explain", "web").stdout
 
@@ -174,7 +174,7 @@ def test_root_gets_an_explanation_without_the_agent(host: Host, name: str) -> No
     assert set(answer) == set(REFUSED)
 
 
-def test_a_released_brake_is_told(host: Host) -> None:
+def test_a_reset_circuit_breaker_is_reported(host: Host) -> None:
     released: list[bool] = []
     host.serve({"reset-circuit-breaker": lambda _: released.append(True)})
     assert host.run("circuit-breaker", "reset").exit_code == 0

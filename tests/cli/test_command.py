@@ -69,7 +69,7 @@ def test_validate_notes_exemptions_that_ended(host: Host) -> None:
     assert result.exit_code == 0 and "ended at 2020-01-01" in result.stderr
 
 
-def test_show_tells_origins_and_hides_credentials(host: Host) -> None:
+def test_show_shows_origins_and_hides_credentials(host: Host) -> None:
     credentials = host.folder / "credentials"
     credentials.mkdir()
     host.write("credentials/dockwarden.agent.contact", "secret@acme.example")

@@ -65,7 +65,7 @@ def test_allowlist(status: dict[str, Any], state: State) -> None:
     assert agent_checks.allowlist(status).state is state
 
 
-def test_a_configuration_that_waits_is_told(host: Host) -> None:
+def test_a_configuration_that_waits_is_reported(host: Host) -> None:
     waits = {"configuration": {"error": "", "needs_restart": ["sinks.queue"]}}
     host.serve({"status": lambda _: {**STATUS, **waits, "mode": "observe"}})
     check = _checks(host)["agent"]

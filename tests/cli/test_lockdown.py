@@ -133,7 +133,9 @@ def test_apply_puts_it_in_place_once(host: Host, layers: Layers) -> None:
     assert [layer.applied for layer in layers.all] == [1, 1, 1]
 
 
-def test_what_cannot_be_applied_is_told_and_the_rest_is_done(host: Host, layers: Layers) -> None:
+def test_what_cannot_be_applied_is_reported_and_the_rest_is_done(
+    host: Host, layers: Layers
+) -> None:
     layers["daemon.json"].fails = "line 3, column 5: broken JSON"
     result = host.run("apply")
     assert result.exit_code == 1
@@ -207,7 +209,7 @@ def test_layers_that_the_agent_does_not_know_any_more_are_restored_by_hand(
     assert "files: files: put back" in result.stdout
 
 
-def test_what_cannot_be_restored_is_told(host: Host, layers: Layers) -> None:
+def test_what_cannot_be_restored_is_reported(host: Host, layers: Layers) -> None:
     host.run("apply")
     layers["files"].fails = "the backup is gone"
     result = host.run("restore")

@@ -87,7 +87,7 @@ def test_show_exits_with_3_for_a_stale_list(host: Host, monkeypatch: pytest.Monk
     assert "too stale since" in result.stdout and "CLOSED" in result.stdout
 
 
-def test_show_tells_which_level_is_held_up(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_show_shows_which_level_is_held_up(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, a_list(problem="list.json: $.count: no number"))
     result = host.run("allowlist", "show")
     assert result.exit_code == 3
@@ -194,7 +194,7 @@ def _syncing(host: Host, outcome: Mapping[str, Any]) -> None:
     host.serve({"sync": lambda _: {"signed": True, "number": 7}, "sync-outcome": told})
 
 
-def test_sync_waits_and_tells_what_came_of_it(host: Host) -> None:
+def test_sync_waits_and_prints_the_outcome(host: Host) -> None:
     _syncing(host, {"changed": True, "error": "", "sequence": 8, "freshness": "fresh"})
     result = host.run("sync", "--wait")
     assert result.exit_code == 0

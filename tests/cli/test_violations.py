@@ -72,7 +72,7 @@ def test_none_is_fine(host: Host) -> None:
     assert (later.exit_code, json.loads(later.stdout)) == (0, [])
 
 
-def test_a_damaged_line_is_told(host: Host) -> None:
+def test_a_damaged_line_is_reported(host: Host) -> None:
     host.write("violations.jsonl", "{broken\n" + json.dumps(record("a", 1)) + "\n")
     result = host.run("violations")
     assert result.exit_code == 3

@@ -96,11 +96,11 @@ def test_a_second_history_is_proven(here: LocalCollector) -> None:
     assert proofs(here) == [("repeated", 1, 1), ("repeated", 2, 2)]
 
 
-def test_a_spool_made_anew_is_a_restart(here: LocalCollector) -> None:
+def test_a_spool_made_again_is_a_restart(here: LocalCollector) -> None:
     host = here.enrol()
     sent(here, host, host.spool.findings(2))
-    anew = Sender(host.id, at=host.spool.at, epoch="01939a00-0000-7000-8000-000000000002")
-    sent(here, host, anew.findings(3))
+    renewed = Sender(host.id, at=host.spool.at, epoch="01939a00-0000-7000-8000-000000000002")
+    sent(here, host, renewed.findings(3))
     assert proofs(here) == [("restarted", 1, 3)]
     assert unexplained(here) == 0
 
@@ -124,7 +124,7 @@ def test_announced_drops_explain_their_gap(here: LocalCollector) -> None:
     assert detail.gaps[0].detail == "announced: spool full"
 
 
-def test_drops_that_tell_of_less_explain_nothing(here: LocalCollector) -> None:
+def test_drops_that_report_less_explain_nothing(here: LocalCollector) -> None:
     host = here.enrol()
     sent(here, host, host.spool.findings(2))
     host.spool.lose(6)

@@ -150,7 +150,7 @@ def test_the_reference_names_every_key() -> None:
             assert f"`{key}`" in text, f"[{table}] {key}"
 
 
-def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "collector.toml"
     path.write_text(f'[database]\nurl = "postgresql://x@/y?host={tmp_path}"\n')
     done = run(path, "check")

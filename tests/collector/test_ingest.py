@@ -158,7 +158,7 @@ def test_limits(here: LocalCollector) -> None:
     assert here.post(host, b"[]").json() == {"accepted": 0, "duplicates": 0}
 
 
-def test_a_host_that_sends_too_much_is_told_when_to_go_on(database: Database) -> None:
+def test_a_host_that_sends_too_much_learns_when_to_continue(database: Database) -> None:
     with local_collector(database, Rate(per_second=0.01, burst=10)) as here:
         loud, calm = here.enrol("loud"), here.enrol("calm")
         assert here.send(loud, loud.spool.findings(20)).status_code == 200

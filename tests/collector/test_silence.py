@@ -62,7 +62,7 @@ def hook() -> Iterator[Hook]:
 
 @dataclass(slots=True)
 class Watched:
-    """A host that is heard of at `NOW`, and a collector whose clock is set by hand."""
+    """A host that reports at `NOW`, and a collector whose clock is set by hand."""
 
     database: Database
     background: Background
@@ -97,7 +97,7 @@ def test_a_host_that_appears_is_no_alert(hook: Hook) -> None:
     assert hook.told() == []
 
 
-def test_silence_is_told_once_at_each_step(watched: Watched, hook: Hook) -> None:
+def test_silence_is_reported_once_at_each_step(watched: Watched, hook: Hook) -> None:
     for later in (timedelta(seconds=359), timedelta(seconds=361), timedelta(days=1)):
         watched.turn(later)
     assert hook.told() == [("web-1", "online", "offline")]
@@ -107,7 +107,7 @@ def test_silence_is_told_once_at_each_step(watched: Watched, hook: Hook) -> None
     assert hook.told()[1:] == [("web-1", "offline", "missing"), ("web-1", "missing", "online")]
 
 
-def test_a_host_that_does_not_enforce_is_told_with_its_reasons(
+def test_a_host_that_does_not_enforce_is_reported_with_its_reasons(
     watched: Watched, hook: Hook
 ) -> None:
     watched.heard(timedelta(minutes=1), '["the gate is not working"]')

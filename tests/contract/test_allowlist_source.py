@@ -72,7 +72,7 @@ def test_there_is_no_list_before_one_is_published(publisher: Publisher) -> None:
     assert caught.value.hint
 
 
-def test_the_list_tells_what_was_published(publisher: Publisher) -> None:
+def test_the_list_shows_what_was_published(publisher: Publisher) -> None:
     publisher.publish(LEVELS, 7, "ask Ann")
     trusted = publisher.source.load()
     info = trusted.info
@@ -86,7 +86,7 @@ def test_the_list_tells_what_was_published(publisher: Publisher) -> None:
     assert trusted.next_expiry(NOW + 2 * DAY) is None
 
 
-def test_only_what_bears_on_the_image_is_told(publisher: Publisher) -> None:
+def test_only_what_concerns_the_image_is_returned(publisher: Publisher) -> None:
     publisher.publish(LEVELS, 1)
     trusted = publisher.source.load()
     assert trusted.about(image("b")).approvals == ((1, approval("b")),)
@@ -136,7 +136,7 @@ def test_watched_paths_are_absolute(publisher: Publisher) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(chains(), images)
-def test_every_image_is_judged_as_by_the_list_in_memory(
+def test_every_image_is_evaluated_as_by_the_list_in_memory(
     publisher: Publisher, levels: tuple[Level, ...], of: ImageIdentity
 ) -> None:
     publisher.publish(levels, 1)
@@ -146,5 +146,5 @@ def test_every_image_is_judged_as_by_the_list_in_memory(
     assert set(given_statements.bases) == set(expected.bases)
     assert set(given_statements.base_denies) == set(expected.base_denies)
     for derived in (False, True):
-        judged = decide(of, given_statements, allow_derived=derived, now=NOW)
-        assert judged == decide(of, expected, allow_derived=derived, now=NOW)
+        evaluated = decide(of, given_statements, allow_derived=derived, now=NOW)
+        assert evaluated == decide(of, expected, allow_derived=derived, now=NOW)

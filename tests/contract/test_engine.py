@@ -55,7 +55,7 @@ class EngineContract:
         assert moved and moved.image and moved.image.image_id == first.image_id
         assert deleted and deleted.image and deleted.image.image_id == first.image_id
 
-    def test_a_container_without_an_image_is_judged_like_any_other(
+    def test_a_container_without_an_image_is_evaluated_like_any_other(
         self, engine_host: EngineHost
     ) -> None:
         container_id = engine_host.create("", labels={"image": "approved:1"})

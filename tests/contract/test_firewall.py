@@ -108,14 +108,14 @@ def test_restore_takes_all_away_and_says_what(bench: Bench) -> None:
     assert bench.layer.restore().none
 
 
-def test_a_disturbance_is_mended_and_told_with_its_author(bench: Bench) -> None:
+def test_a_disturbance_is_corrected_and_reported_with_its_author(bench: Bench) -> None:
     bench.layer.apply()
     bench.flush()
     assert bench.await_disturbance().culprit.startswith("nft[")
     assert bench.layer.drift().none
 
 
-def test_while_a_fight_is_braked_a_disturbance_is_only_told(bench: Bench) -> None:
+def test_during_a_pause_a_disturbance_is_only_reported(bench: Bench) -> None:
     bench.layer.apply()
     bench.layer.healing(False)
     bench.flush()
@@ -126,7 +126,7 @@ def test_while_a_fight_is_braked_a_disturbance_is_only_told(bench: Bench) -> Non
     assert bench.layer.drift().none
 
 
-def test_nothing_is_told_of_what_was_restored(bench: Bench) -> None:
+def test_nothing_is_reported_of_what_was_restored(bench: Bench) -> None:
     bench.layer.apply()
     bench.layer.restore()
     bench.flush()

@@ -50,7 +50,7 @@ def started(gate_host: GateHost) -> str:
 
 
 @pytest.mark.parametrize("by", ["rule", "admit"])
-def test_unjudged_is_held_until_it_may_run(make_host: MakeHost, by: str) -> None:
+def test_unevaluated_is_held_until_it_may_run(make_host: MakeHost, by: str) -> None:
     gate_host = make_host()
     one = started(gate_host)
     created = hear(gate_host, CgroupCreated, one)
@@ -63,7 +63,7 @@ def test_unjudged_is_held_until_it_may_run(make_host: MakeHost, by: str) -> None
 
 
 @pytest.mark.parametrize("by", ["rule", "refuse"])
-def test_unjudged_is_held_until_it_is_killed(make_host: MakeHost, by: str) -> None:
+def test_unevaluated_is_held_until_it_is_killed(make_host: MakeHost, by: str) -> None:
     gate_host = make_host()
     one = started(gate_host)
     assert hear(gate_host, CgroupCreated, one).held
@@ -196,7 +196,7 @@ def test_no_ruling_is_lost_when_the_gate_dies(make_host: MakeHost, decision: Gat
     assert gate_host.ran(one) == (decision is GateDecision.THAW)
 
 
-def test_held_when_the_gate_dies_is_told_again(make_host: MakeHost) -> None:
+def test_held_when_the_gate_dies_is_reported_again(make_host: MakeHost) -> None:
     gate_host = make_host()
     one = started(gate_host)
     hear(gate_host, CgroupCreated, one)

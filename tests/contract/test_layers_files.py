@@ -114,7 +114,7 @@ def test_drift_is_observed_and_nothing_is_touched(bench: Bench) -> None:
     assert bench.world() == before
 
 
-def test_apply_tells_what_differed_and_then_nothing_does(bench: Bench) -> None:
+def test_apply_shows_what_differed_and_then_nothing_does(bench: Bench) -> None:
     expected = bench.layer().drift()
     assert bench.layer().apply() == expected
     assert bench.layer().drift().none
@@ -159,7 +159,7 @@ def test_apply_works_again_after_restore(bench: Bench) -> None:
         assert bench.world() == before
 
 
-def test_what_cannot_be_mended_is_said_and_left(bench: Bench) -> None:
+def test_what_cannot_be_corrected_is_said_and_left(bench: Bench) -> None:
     bench.spoil()
     before = bench.world()
     assert bench.layer().drift().blocked

@@ -69,7 +69,7 @@ LEVELS = (
 )
 
 
-def test_only_what_bears_on_the_image_is_told(make: Maker, tmp_path: Path) -> None:
+def test_only_what_concerns_the_image_is_returned(make: Maker, tmp_path: Path) -> None:
     trusted = make(LEVELS, tmp_path)
     assert trusted.about(image("b")).approvals == ((1, approval("b")),)
     assert trusted.about(image("d")).denies == ((0, deny("d")),)
@@ -87,7 +87,7 @@ def test_an_image_called_like_a_layer_chain_is_not_approved_by_it(
     assert trusted.about(image("x", chain=("os",))).bases == ((0, LEVELS[0].approvals[0]),)
 
 
-def test_digests_that_begin_alike_are_told_apart(make: Maker, tmp_path: Path) -> None:
+def test_digests_that_begin_alike_are_distinguished(make: Maker, tmp_path: Path) -> None:
     start = "ab" * 8
     one, other = Digest("sha256", start + "0" * 48), Digest("sha256", start + "1" * 48)
     level = Level("acme", (Approval("app", frozenset({one})),), (Deny(frozenset({other}), "no"),))
@@ -141,11 +141,11 @@ def test_an_emergency_deny_counts_until_the_second_at_which_it_ends(
     lowly = Level("acme.pay", waivers=(waiver("deny", "a"),))
     trusted = make((approved, lowly), tmp_path)
 
-    def judged(now: datetime) -> Verdict:
+    def evaluated(now: datetime) -> Verdict:
         return decide(image("a"), trusted.about(image("a")), now=now).verdict
 
-    assert judged(end - TICK) is Verdict.DENIED
-    assert judged(end) is Verdict.APPROVED
+    assert evaluated(end - TICK) is Verdict.DENIED
+    assert evaluated(end) is Verdict.APPROVED
     decision = decide(image("a"), trusted.about(image("a")), now=NOW)
     assert decision.scope == "emergency"
     assert decision.reason.startswith("emergency denies this image")
@@ -204,11 +204,11 @@ def test_every_verdict_is_that_of_the_plain_model(
     """Deny wins, waivers by their level, constraints of ancestors, ends at their very instant."""
     trusted = trusted_of(levels)
     for moment in (NOW + days * DAY - TICK, NOW + days * DAY):
-        judged = decide(
+        evaluated = decide(
             of, trusted.about(of), exemptions=exempted, allow_derived=derived, now=moment
         )
         expected = verdict(of, without_ended_denies(levels, moment), exempted, derived, moment)
-        assert judged.verdict is expected
+        assert evaluated.verdict is expected
 
 
 def without_ended_denies(levels: tuple[Level, ...], moment: datetime) -> tuple[Level, ...]:
@@ -222,7 +222,7 @@ def without_ended_denies(levels: tuple[Level, ...], moment: datetime) -> tuple[L
 
 @settings(max_examples=100)
 @given(worlds(), images)
-def test_the_index_tells_what_memory_tells(
+def test_the_index_says_what_memory_says(
     tmp_path_factory: pytest.TempPathFactory, levels: tuple[Level, ...], of: ImageIdentity
 ) -> None:
     expected = Allowlist(levels, INFO).about(of)

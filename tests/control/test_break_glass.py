@@ -120,7 +120,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("action", [Action.KILL, Action.STOP, Action.PAUSE])
-def test_nothing_is_harmed_while_it_lasts_and_everything_is_told(action: Action) -> None:
+def test_nothing_is_harmed_while_it_lasts_and_everything_is_reported(action: Action) -> None:
     rig = Rig(trusted=listed("app", denied=["bad"]), actions={Verdict.UNLISTED: action})
     host = Broken(rig=rig).begin()
     status = host.apply(host.token())
@@ -134,7 +134,7 @@ def test_nothing_is_harmed_while_it_lasts_and_everything_is_told(action: Action)
     assert host.alarms() == ["break_glass.began"]
 
 
-def test_it_ends_by_itself_and_what_runs_is_judged_again() -> None:
+def test_it_ends_by_itself_and_what_runs_is_evaluated_again() -> None:
     host = Broken().begin()
     host.apply(host.token())
     host.rig.run("bad", "two")

@@ -246,7 +246,9 @@ def test_a_pause_by_people_does_not_protect_what_is_denied() -> None:
 
 
 @pytest.mark.parametrize("answer", [GateDecision.THAW, GateDecision.KILL])
-def test_a_hold_that_nobody_answers_is_undetermined_and_then_judged(answer: GateDecision) -> None:
+def test_a_hold_that_nobody_answers_is_undetermined_and_then_evaluated(
+    answer: GateDecision,
+) -> None:
     rig = Rig(trusted=listed("app"), on_timeout=answer).begin()
     container_id = rig.start("evil", "bad")
     rig.gate.timeout(container_id)
@@ -281,7 +283,7 @@ def test_what_ever_ran_is_never_removed_at_a_refused_start(working: bool) -> Non
     assert rig.host.live == set()
 
 
-def test_a_refused_restart_is_told_as_one_that_never_ran() -> None:
+def test_a_refused_restart_is_reported_as_one_that_never_ran() -> None:
     rig = Rig(trusted=listed("app")).begin()
     container_id = rig.run("app", "one")
     rig.clock.advance(5)

@@ -50,7 +50,7 @@ class Street:
         return self.rig.findings[before:]
 
 
-def test_an_engine_is_told_once_with_process_and_owner() -> None:
+def test_an_engine_is_reported_once_with_process_and_owner() -> None:
     street = Street()
     (finding,) = street.look(Other())
     assert (finding.event, finding.kind) == ("engine.other", Kind.ALARM)
@@ -64,7 +64,7 @@ def test_an_engine_is_told_once_with_process_and_owner() -> None:
     assert street.look(Other()) == []
 
 
-def test_one_that_comes_back_is_told_again_and_another_by_itself() -> None:
+def test_one_that_comes_back_is_reported_again_and_another_by_itself() -> None:
     street = Street()
     street.look(Other())
     assert street.look() == []

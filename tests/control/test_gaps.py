@@ -22,7 +22,7 @@ def running(*references: str, **given: object) -> Rig:
     return rig
 
 
-def test_what_ran_before_the_agent_is_judged_and_ended() -> None:
+def test_what_ran_before_the_agent_is_evaluated_and_ended() -> None:
     rig = running("app", "evil", trusted=listed("app")).begin()
     (finding,) = rig.violations
     assert rig.host.live == {"app"}
@@ -75,7 +75,7 @@ def test_a_replay_after_the_sweep_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("note", ["gap", "unreadable"])
-def test_a_note_of_the_stream_has_all_judged(note: str) -> None:
+def test_a_note_of_the_stream_has_all_evaluated(note: str) -> None:
     rig = Rig(trusted=listed("app"), working=False).begin()
     heard = rig.host.hub.listeners.pop()
     rig.start("evil", "bad")
@@ -166,7 +166,7 @@ def test_a_failed_listing_is_tried_again_soon() -> None:
     assert rig.status_view().degraded() == []
 
 
-def test_all_is_judged_again_by_period() -> None:
+def test_all_is_evaluated_again_by_period() -> None:
     rig = Rig(trusted=listed("app"), working=False).begin()
     rig.host.hub.listeners.clear()
     rig.start("evil", "bad")
@@ -178,7 +178,7 @@ def test_all_is_judged_again_by_period() -> None:
     assert rig.host.live == set()
 
 
-def test_an_engine_that_keeps_its_containers_elsewhere_has_the_agent_start_anew() -> None:
+def test_an_engine_that_keeps_its_containers_elsewhere_restarts_the_agent() -> None:
     rig = Rig(trusted=listed("app"))
     rig.connection._root = "/elsewhere"
     rig.boot()
@@ -196,7 +196,7 @@ def test_an_engine_that_never_answered_is_no_alarm_but_degraded() -> None:
     assert "no socket" in rig.status_view().degraded()
 
 
-def test_a_start_long_before_a_set_clock_is_judged_all_the_same() -> None:
+def test_a_start_long_before_a_set_clock_is_evaluated_all_the_same() -> None:
     """NTP sets the clock back by an hour between a kill and the next start."""
     settings = {"enforcement_points": frozenset({EnforcementPoint.START})}
     rig = Rig(trusted=listed("app"), working=False, settings=settings).begin()

@@ -17,7 +17,7 @@ IMAGES = APPROVED + UNAPPROVED
 
 Step = tuple[str, int]
 DELIVERIES = PRODUCERS * 3
-# It ran and ended before its image was looked up, and only its creation was heard of.
+# It ran and ended before its image was looked up, and only its creation was reported.
 ENDED_UNSEEN: list[Step] = [
     *(("create", 2), ("start", 0), ("exit", 0)),
     *(("stream", 0), ("job", 0), ("result", 0), ("job", 0), ("result", 0)),

@@ -48,7 +48,7 @@ def test_the_hash_changes_with_what_runs_and_not_with_its_order() -> None:
     assert name() == name()
 
 
-def test_thousands_are_told_in_parts_that_fit() -> None:
+def test_thousands_are_reported_in_parts_that_fit() -> None:
     entries = [tracked(number, name="\U0001f433" * 300) for number in range(1000)]
     parts = inventory.parts(*inventory.listed(entries))
     assert [part["part"] for part in parts] == list(range(1, len(parts) + 1))

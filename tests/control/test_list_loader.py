@@ -45,7 +45,7 @@ def test_a_new_list_holds_for_containers_being_looked_up() -> None:
     assert (rig.host.live, rig.violations) == ({"one"}, [])
 
 
-def test_what_is_told_of_an_act_is_what_it_was_done_for() -> None:
+def test_what_is_reported_of_an_action_is_what_it_was_done_for() -> None:
     rig = Rig(trusted=listed(denied=["app"]), working=False).begin()
     rig.start("app", "one")
     while not rig.host.harmed:
@@ -126,7 +126,7 @@ def test_an_end_that_is_only_reported_is_reported_once() -> None:
     assert [f.event for f in rig.violations] == ["container.reported"]
 
 
-def test_a_broken_list_keeps_the_last_good_one_and_is_told_once() -> None:
+def test_a_broken_list_keeps_the_last_good_one_and_is_reported_once() -> None:
     rig = Rig(trusted=listed("app")).begin()
     rig.run("app", "web")
     for _ in range(3):
@@ -172,7 +172,7 @@ def test_without_any_list_all_is_undetermined_and_nobody_is_killed() -> None:
     assert "no trusted allowlist: containers are undetermined" in rig.status_view().degraded()
 
 
-def test_the_first_list_after_none_judges_all() -> None:
+def test_the_first_list_after_none_evaluates_all() -> None:
     rig = Rig(trusted=BROKEN).begin()
     rig.run("evil", "bad")
     rig.run("app", "web")

@@ -46,7 +46,7 @@ def test_the_last_good_list_holds_from_the_start_without_a_network() -> None:
     assert "Allowlist 7 stays in force" in host.told("list.sync_failed")[0]
 
 
-def test_a_change_is_adopted_within_a_poll_and_what_runs_is_judged_again() -> None:
+def test_a_change_is_adopted_within_a_poll_and_what_runs_is_evaluated_again() -> None:
     host = signed()
     host.rig.run("app", "web")
     host.publish(listed("app", sequence=2, denied=["app"]), sync_report(2))
@@ -75,7 +75,7 @@ def test_polls_of_many_hosts_spread(dice: float, after: float) -> None:
     assert host.repository.polls == before + 1
 
 
-def test_failures_back_off_are_told_once_and_end() -> None:
+def test_failures_back_off_are_reported_once_and_end() -> None:
     host = signed()
     host.dice = 1.0
     host.repository.server = None
@@ -104,7 +104,7 @@ def test_a_list_that_is_not_believed_keeps_the_last_good_one_and_says_why() -> N
     assert host.status_view().allowlist()["sequence"] == 1
 
 
-def test_a_broken_scope_does_not_hold_up_another_and_is_told_once() -> None:
+def test_a_broken_scope_does_not_hold_up_another_and_is_reported_once() -> None:
     host = signed()
     host.rig.run("app", "web")
     told = sync_report(2, problem="list.json: $.count: it is not a number")
@@ -132,7 +132,7 @@ def test_a_sync_asked_for_during_another_is_done_after_it() -> None:
     assert "no route" in host.syncer.outcome(number)["error"]
 
 
-def test_a_stale_list_stays_in_force_and_is_told_once() -> None:
+def test_a_stale_list_stays_in_force_and_is_reported_once() -> None:
     host = signed()
     host.rig.run("app", "web")
     host.pass_(3 * 24 * HOUR, step=HOUR)

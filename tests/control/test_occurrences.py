@@ -67,7 +67,7 @@ def test_distinct_images_are_never_merged() -> None:
     assert sorted(counts.values()) == [2] * 10
 
 
-def test_a_quarantined_container_is_told_once_and_paused_again_when_people_wake_it() -> None:
+def test_a_quarantined_container_is_reported_once_and_paused_again_when_people_wake_it() -> None:
     rig = Rig(trusted=listed("app"), actions=PAUSE, working=False, settings=START_ONLY).begin()
     container_id = rig.run("evil", "bad")
     for _ in range(3):
@@ -82,7 +82,7 @@ def test_a_quarantined_container_is_told_once_and_paused_again_when_people_wake_
 
 
 @pytest.mark.parametrize("mode", Mode)
-def test_sweeps_tell_nothing_twice(mode: Mode) -> None:
+def test_rescans_report_nothing_twice(mode: Mode) -> None:
     rig = Rig(mode=mode, trusted=listed("app"), actions={Verdict.UNLISTED: Action.REPORT}).begin()
     rig.run("evil", "runs")
     rig.run("evil", "ends")

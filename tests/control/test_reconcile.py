@@ -121,13 +121,13 @@ def test_first_it_is_applied_then_it_is_healed() -> None:
     assert (row["in_place"], row["healed"], row["drift"]) == (True, 1, [])
 
 
-def test_what_stands_already_is_not_told() -> None:
+def test_what_stands_already_is_not_reported() -> None:
     rig = a_rig(FakeLayer(state="ours"))
     assert events(rig) == []
     assert rig.reconciler.status()[0]["in_place"]
 
 
-def test_a_drift_that_no_watcher_told_is_found_by_the_period() -> None:
+def test_a_drift_that_no_watcher_reported_is_found_by_the_period() -> None:
     layer = FakeLayer()
     rig = a_rig(layer)
     rig.tick(LOOK_SECONDS)
@@ -152,7 +152,7 @@ def test_a_change_while_it_is_looked_at_is_looked_at_again() -> None:
     assert (layer.state, layer.applied) == ("ours", 2)
 
 
-def test_a_failing_layer_is_told_once_and_each_time_anew() -> None:
+def test_a_failing_layer_is_reported_once_for_each_new_reason() -> None:
     layer, other = FakeLayer(), FakeLayer("other")
     layer.fails = "the file system is read-only"
     rig = a_rig(layer, other)
@@ -174,7 +174,7 @@ def test_a_failing_layer_is_told_once_and_each_time_anew() -> None:
     assert sorted(events(rig)).count("failed") == 3
 
 
-def test_what_is_blocked_is_told_in_both_modes() -> None:
+def test_what_is_blocked_is_reported_in_both_modes() -> None:
     for mode, event in ((Mode.ENFORCE, "failed"), (Mode.OBSERVE, "drift")):
         layer = FakeLayer()
         layer.blocked = "line 3, column 5: broken JSON"
@@ -184,7 +184,7 @@ def test_what_is_blocked_is_told_in_both_modes() -> None:
         assert not rig.reconciler.status()[0]["in_place"]
 
 
-def test_what_could_be_mended_in_part_is_told_so_and_its_fights_count() -> None:
+def test_what_could_be_restored_in_part_is_reported_and_its_conflicts_count() -> None:
     class Half(FakeLayer):
         """Of several files, one that is blocked."""
 
@@ -208,7 +208,7 @@ def test_what_could_be_mended_in_part_is_told_so_and_its_fights_count() -> None:
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_each_note_is_told_once_and_is_no_drift(mode: Mode) -> None:
+def test_each_note_is_reported_once_and_is_no_drift(mode: Mode) -> None:
     layer = FakeLayer(state="ours")
     layer.notes = (Difference("engine", "live-restore is off"),)
     rig = a_rig(layer, mode=mode)
@@ -224,7 +224,7 @@ def test_each_note_is_told_once_and_is_no_drift(mode: Mode) -> None:
     assert not rig.reconciler.degraded()
 
 
-def test_notes_are_kept_by_what_is_mended() -> None:
+def test_notes_are_kept_by_what_is_corrected() -> None:
     layer = FakeLayer()
     layer.notes = (Difference("engine", "live-restore is off"),)
     rig = a_rig(layer)
@@ -235,7 +235,7 @@ def test_notes_are_kept_by_what_is_mended() -> None:
 # What mends itself.
 
 
-def test_a_disturbance_is_counted_and_told_with_who_did_it() -> None:
+def test_a_disturbance_is_counted_and_reported_with_who_did_it() -> None:
     rig, firewall = walled()
     firewall.disturb("nft[4242]")
     rig.drain()
@@ -258,7 +258,7 @@ def test_a_culprit_is_not_lost_to_a_look_that_was_under_way() -> None:
     assert rig.reconciler.status()[0]["healed"] == 2
 
 
-def test_what_did_not_mend_itself_is_not_told_as_healed() -> None:
+def test_what_did_not_correct_itself_is_not_reported_as_healed() -> None:
     rig, firewall = walled()
     firewall.broken = "its process cannot be started"
     rig.reconciler.disturbed("firewall", "")
@@ -267,7 +267,7 @@ def test_what_did_not_mend_itself_is_not_told_as_healed() -> None:
     assert not rig.reconciler.status()[0]["in_place"]
 
 
-def test_nobody_mends_in_observe_mode_whatever_disturbs() -> None:
+def test_nobody_corrects_in_observe_mode_whatever_disturbs() -> None:
     rig, firewall = walled(mode=Mode.OBSERVE)
     rig.reconciler.disturbed("firewall", "nft[1]")
     rig.drain()
@@ -285,7 +285,7 @@ def test_a_disturbance_of_a_layer_that_is_not_kept_is_nothing() -> None:
 # Fights.
 
 
-def test_a_fight_is_told_and_given_up_for_longer_and_longer() -> None:
+def test_a_conflict_is_reported_and_pauses_grow() -> None:
     layer = FakeLayer()
     rig = a_rig(layer)
     lengths = []
@@ -319,7 +319,7 @@ def test_as_many_heals_as_allowed_are_no_fight() -> None:
     assert rig.reconciler.status()[0]["healed"] == REVERT_LIMITS.heals
 
 
-def test_the_layer_that_mends_itself_is_told_to_stop_and_to_begin_again() -> None:
+def test_the_layer_that_restores_itself_can_be_stopped_and_started() -> None:
     rig, firewall = walled()
     for number in range(REVERT_LIMITS.heals + 1):
         firewall.disturb(f"puppet[{number}]")
@@ -353,7 +353,7 @@ def test_a_fight_over_one_layer_stops_no_other() -> None:
     assert [row["conflict"] for row in rig.reconciler.status()] == [False, False]
 
 
-def test_telling_a_dead_helper_is_a_failed_look_and_no_more() -> None:
+def test_sending_to_a_dead_helper_is_a_failed_check_and_no_more() -> None:
     def healing(_name: str, _on: bool) -> None:
         raise LayerFailed("the firewall's process is gone")
 
@@ -424,7 +424,7 @@ def test_the_refusals_that_are_remembered_are_bounded() -> None:
 # Restored.
 
 
-def test_after_a_restore_nothing_is_mended_any_more() -> None:
+def test_after_a_restore_nothing_is_corrected_any_more() -> None:
     layer, other = FakeLayer(), FakeLayer("other")
     rig = a_rig(layer, other)
     rows: list[Any] = []
@@ -505,7 +505,7 @@ def test_an_agent_that_does_nothing_about_a_restore_is_named(
         ControlApi(rig.status_view(), loop).for_root()["restore"]({})  # nobody runs the rig's jobs
 
 
-def test_a_layer_counts_as_looked_at_when_it_is_mended_or_has_said_why_not() -> None:
+def test_a_layer_counts_as_checked_when_it_is_restored_or_has_said_why_not() -> None:
     """The start of the service waits for this."""
     rig = a_rig(FakeLayer("firewall"))
     assert rig.reconciler.looked_at("firewall")

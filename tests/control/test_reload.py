@@ -79,7 +79,7 @@ def test_enforcement_begins_and_ends_without_a_restart() -> None:
     assert "three" in agent.rig.host.live
 
 
-def test_a_wrong_file_changes_nothing_and_is_told_until_it_is_right() -> None:
+def test_a_wrong_file_changes_nothing_and_is_reported_until_it_is_right() -> None:
     agent = Reloading(ENFORCE)
     wrong = ConfigInvalid(["agent.toml: [agent] mod is unknown"])
     assert agent.reload(wrong) is wrong

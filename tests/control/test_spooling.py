@@ -74,7 +74,7 @@ def test_no_container_is_hidden_by_its_size(name: str) -> None:
     assert record["decision"]["verdict"] == "unlisted"
 
 
-def test_while_the_spool_fails_the_others_are_told_once() -> None:
+def test_while_the_spool_fails_the_others_are_reported_once() -> None:
     spool, own_file, journal = FakeSink(refusals=2), FakeSink(), FakeSink()
     sinks = AllSinks([spool, own_file], [journal])
     first, second = a_finding(1), a_finding(2)

@@ -68,7 +68,7 @@ def test_ps_has_the_columns_of_the_cli(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("name", ["bad", "id", "short id"])
-def test_explain_tells_who_was_refused_why(rig: Rig, name: str) -> None:
+def test_explain_says_why_a_container_was_refused(rig: Rig, name: str) -> None:
     (finding,) = rig.about("bad")
     assert finding.container
     names = {"id": finding.container.id, "short id": finding.container.id[:12]}
@@ -82,7 +82,7 @@ def test_explain_tells_who_was_refused_why(rig: Rig, name: str) -> None:
     assert "caught at enforcement point create" in text(explain_facts(answer))
 
 
-def test_explain_tells_of_one_that_runs(rig: Rig) -> None:
+def test_explain_works_for_one_that_runs(rig: Rig) -> None:
     answer = rig.status_view().explain("web")
     assert (answer["verdict"], answer["action"]) == ("approved", "allow")
     assert answer["contact"] == "ops@acme.example"

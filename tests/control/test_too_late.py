@@ -74,7 +74,7 @@ def test_gone_while_it_waits_for_another_look_is_undetermined() -> None:
     assert rig.enforcer.table.entries == {}
 
 
-def test_dead_before_it_was_judged_is_reported_with_the_time_it_ran() -> None:
+def test_dead_before_it_was_evaluated_is_reported_with_the_time_it_ran() -> None:
     rig = Rig(trusted=listed("app"), working=False).begin()
     container_id = rig.create("evil", "bad")
     rig.host.start(container_id)

@@ -55,6 +55,6 @@ def test_the_next_expiry_is_the_first_after_now() -> None:
     assert trusted.next_expiry(NOW + 3 * DAY) is None
 
 
-def test_approvals_are_told_top_level_first_and_again() -> None:
+def test_approvals_are_reported_top_level_first_and_again() -> None:
     trusted = Allowlist((Level("a", (approval("x"),)), Level("a.b", (approval("y"),))), INFO)
     assert list(trusted.approvals()) == list(trusted.approvals()) == [approval("x"), approval("y")]

@@ -25,7 +25,7 @@ BASE = approval("base", repository="registry.acme.example/debian", chain=("l0", 
 BUILT = image(chain=("l0", "l1", "l2"))
 
 
-def judge(
+def evaluate(
     *levels: Level,
     of: ImageIdentity | None = None,
     exempt: Exemption | None = None,
@@ -38,7 +38,7 @@ def judge(
 
 
 def test_nothing_said_is_unlisted_and_says_where_it_was_looked_for() -> None:
-    decision = judge(Level("acme"), Level("acme.pay"))
+    decision = evaluate(Level("acme"), Level("acme.pay"))
     assert decision == Decision(
         Verdict.UNLISTED, f"The image ({APP}) is not approved by acme or acme.pay."
     )
@@ -49,7 +49,7 @@ def test_no_statements_at_all_is_unlisted() -> None:
 
 
 def test_an_approval_approves_until_its_end() -> None:
-    decision = judge(Level("acme", (approval(expires_at=NOW + DAY),)))
+    decision = evaluate(Level("acme", (approval(expires_at=NOW + DAY),)))
     assert decision == Decision(
         Verdict.APPROVED,
         f"acme approves this image as registry.acme.example/team/app ({APP})"
@@ -63,7 +63,7 @@ def test_an_approval_approves_until_its_end() -> None:
 
 def test_the_manifest_digest_counts_as_well() -> None:
     of = ImageIdentity(digest("index"), manifest=APP)
-    decision = judge(Level("acme", (approval(),)), of=of)
+    decision = evaluate(Level("acme", (approval(),)), of=of)
     assert (decision.verdict, decision.matched) == (Verdict.APPROVED, APP)
 
 
@@ -72,12 +72,12 @@ def test_the_manifest_digest_counts_as_well() -> None:
     [(TICK, Verdict.APPROVED), (timedelta(), Verdict.EXPIRED), (-TICK, Verdict.EXPIRED)],
 )
 def test_an_approval_ends_at_the_very_instant(left: timedelta, verdict: Verdict) -> None:
-    assert judge(Level("acme", (approval(expires_at=NOW + left),))).verdict is verdict
+    assert evaluate(Level("acme", (approval(expires_at=NOW + left),))).verdict is verdict
 
 
 def test_the_longest_approval_speaks() -> None:
     short, long = approval(expires_at=NOW + DAY), approval(expires_at=NOW + 2 * DAY)
-    assert judge(Level("acme", (short,)), Level("acme.pay", (long,))).scope == "acme.pay"
+    assert evaluate(Level("acme", (short,)), Level("acme.pay", (long,))).scope == "acme.pay"
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
@@ -86,13 +86,13 @@ def test_a_deny_wins_at_whichever_level(denied: int, allowed: int) -> None:
     levels = [Level("acme"), Level("acme.pay")]
     levels[allowed] = replace(levels[allowed], approvals=(approval(),))
     levels[denied] = replace(levels[denied], denies=(deny(),))
-    decision = judge(*levels, exempt=exemption())
+    decision = evaluate(*levels, exempt=exemption())
     assert decision.verdict is Verdict.DENIED
     assert decision.reason == f"{levels[denied].scope} denies this image ({APP}): CVE-2026-1."
 
 
-def test_a_revocation_is_told_from_a_deny() -> None:
-    decision = judge(Level("acme", denies=(deny(revoked=True, reason="mines\ncoins!"),)))
+def test_a_revocation_is_distinguished_from_a_deny() -> None:
+    decision = evaluate(Level("acme", denies=(deny(revoked=True, reason="mines\ncoins!"),)))
     assert decision.verdict is Verdict.REVOKED
     assert decision.reason == f"acme revoked its approval of this image ({APP}): mines coins!"
 
@@ -107,11 +107,11 @@ def test_a_waiver_lifts_denies_of_its_own_level_and_below(
     levels = [Level("acme", (approval(),)), Level("acme.pay")]
     levels[waived] = replace(levels[waived], waivers=(waiver("deny"),))
     levels[denied] = replace(levels[denied], denies=(deny(),))
-    assert judge(*levels).verdict is verdict
+    assert evaluate(*levels).verdict is verdict
 
 
 def test_a_waiver_is_named_and_ends_the_verdict() -> None:
-    decision = judge(Level("acme", (approval(),), (deny(),), (waiver("deny"),)))
+    decision = evaluate(Level("acme", (approval(),), (deny(),), (waiver("deny"),)))
     assert decision.until == NOW + DAY
     assert decision.reason.endswith(
         "; a waiver by acme until 2026-11-24 12:00:00Z (owner eve) lifts the deny of acme."
@@ -119,22 +119,22 @@ def test_a_waiver_is_named_and_ends_the_verdict() -> None:
 
 
 def test_a_lifted_deny_approves_nothing() -> None:
-    decision = judge(Level("acme", (), (deny(),), (waiver("deny"),)))
+    decision = evaluate(Level("acme", (), (deny(),), (waiver("deny"),)))
     assert decision.verdict is Verdict.UNLISTED
     assert "a waiver lifts its deny, but approves nothing" in decision.reason
 
 
 def test_one_waiver_must_reach_every_deny() -> None:
     lower = Level("acme.pay", (approval(),), (deny(),), (waiver("deny"),))
-    assert judge(Level("acme", denies=(deny(revoked=True),)), lower).verdict is Verdict.REVOKED
+    assert evaluate(Level("acme", denies=(deny(revoked=True),)), lower).verdict is Verdict.REVOKED
 
 
 def test_a_constraint_waiver_lifts_no_deny_nor_the_reverse() -> None:
     strict = Constraints(required_scanners=frozenset({"trivy"}))
     denied = Level("acme", (approval(),), (deny(),), (waiver("constraint"),))
     bound = Level("acme", (approval(),), (), (waiver("deny"),), strict)
-    assert judge(denied).verdict is Verdict.DENIED
-    assert judge(bound).verdict is Verdict.UNLISTED
+    assert evaluate(denied).verdict is Verdict.DENIED
+    assert evaluate(bound).verdict is Verdict.UNLISTED
 
 
 LONG = approval(approved_at=NOW - DAY, expires_at=NOW + 2 * DAY, licences=("GPL-2.0",))
@@ -175,32 +175,32 @@ def test_constraints_of_ancestors_bind(
     constraints: Constraints, given: Approval, clause: str
 ) -> None:
     levels = Level("acme", constraints=constraints), Level("acme.pay", (given,))
-    decision = judge(*levels)
+    decision = evaluate(*levels)
     assert decision.verdict is Verdict.UNLISTED
     assert decision.reason == (
         f"acme.pay approves this image as registry.acme.example/team/app ({APP}),"
         f" but not as acme demands: {clause}."
     )
     lifted = replace(levels[0], waivers=(waiver("constraint"),))
-    assert judge(lifted, levels[1]).verdict is Verdict.WAIVED
+    assert evaluate(lifted, levels[1]).verdict is Verdict.WAIVED
     below = replace(levels[1], waivers=(waiver("constraint"),))
-    assert judge(levels[0], below).verdict is Verdict.UNLISTED
+    assert evaluate(levels[0], below).verdict is Verdict.UNLISTED
 
 
 def test_constraints_of_a_level_below_do_not_bind_those_above() -> None:
     below = Level("acme.pay", constraints=Constraints(repositories=("nowhere/*",)))
-    assert judge(Level("acme", (approval(),)), below).verdict is Verdict.APPROVED
+    assert evaluate(Level("acme", (approval(),)), below).verdict is Verdict.APPROVED
 
 
 def test_an_expired_approval_that_broke_the_constraints_is_unlisted() -> None:
     strict = Constraints(required_scanners=frozenset({"trivy"}))
-    decision = judge(Level("acme", (approval(expires_at=NOW),), constraints=strict))
+    decision = evaluate(Level("acme", (approval(expires_at=NOW),), constraints=strict))
     assert decision.verdict is Verdict.UNLISTED
 
 
 def test_an_exemption_waives_what_is_expired_or_unlisted() -> None:
     for levels in ((Level("acme"),), (Level("acme", (approval(expires_at=NOW),)),)):
-        decision = judge(*levels, exempt=exemption())
+        decision = evaluate(*levels, exempt=exemption())
         assert (decision.verdict, decision.scope) == (Verdict.WAIVED, "host")
         assert decision.until == NOW + DAY
         assert "by the decision of ops: migration" in decision.reason
@@ -208,20 +208,20 @@ def test_an_exemption_waives_what_is_expired_or_unlisted() -> None:
 
 @pytest.mark.parametrize("useless", [exemption("other"), exemption(expires_at=NOW)])
 def test_an_exemption_of_something_else_or_ended_is_none(useless: Exemption) -> None:
-    assert judge(Level("acme"), exempt=useless).verdict is Verdict.UNLISTED
+    assert evaluate(Level("acme"), exempt=useless).verdict is Verdict.UNLISTED
 
 
 def test_any_level_may_forbid_exemptions() -> None:
     strict = Level("acme.pay", constraints=Constraints(forbid_exemptions=True))
-    assert judge(Level("acme"), strict, exempt=exemption()).verdict is Verdict.UNLISTED
+    assert evaluate(Level("acme"), strict, exempt=exemption()).verdict is Verdict.UNLISTED
 
 
 def test_what_is_built_on_an_approved_image_is_derived_where_that_is_accepted() -> None:
-    decision = judge(Level("acme", (BASE,)), of=BUILT, derived=True)
+    decision = evaluate(Level("acme", (BASE,)), of=BUILT, derived=True)
     assert decision.verdict is Verdict.DERIVED
     assert decision.matched == digest("l1")
     assert decision.repository == "registry.acme.example/debian"
-    assert judge(Level("acme", (BASE,)), of=BUILT).verdict is Verdict.UNLISTED
+    assert evaluate(Level("acme", (BASE,)), of=BUILT).verdict is Verdict.UNLISTED
 
 
 def test_a_denied_or_expired_or_unfit_base_derives_nothing() -> None:
@@ -235,12 +235,12 @@ def test_a_denied_or_expired_or_unfit_base_derives_nothing() -> None:
         Level("acme", (BASE,), (), (waiver("constraint"),), strict),
         Level("acme", (BASE,), (deny(),), (waiver("deny"),)),
     ):
-        assert judge(level, of=BUILT, derived=True).verdict is Verdict.UNLISTED, level
+        assert evaluate(level, of=BUILT, derived=True).verdict is Verdict.UNLISTED, level
 
 
 def test_an_image_without_layers_is_derived_from_nothing() -> None:
     scratch = approval("base", repository="registry.acme.example/scratch")
-    assert judge(Level("acme", (scratch,)), derived=True).verdict is Verdict.UNLISTED
+    assert evaluate(Level("acme", (scratch,)), derived=True).verdict is Verdict.UNLISTED
 
 
 def test_an_approval_among_the_statements_that_is_not_the_images_is_ignored() -> None:
@@ -268,7 +268,7 @@ def test_an_approval_may_last_exactly_the_longest_lifetime() -> None:
     strict = Constraints(longest_lifetime=2 * DAY)
     for extra, verdict in ((timedelta(), Verdict.APPROVED), (TICK, Verdict.UNLISTED)):
         given = approval(approved_at=NOW, expires_at=NOW + 2 * DAY + extra)
-        assert judge(Level("acme", (given,), constraints=strict)).verdict is verdict
+        assert evaluate(Level("acme", (given,), constraints=strict)).verdict is verdict
 
 
 def test_an_approval_is_in_force_unless_ended_denied_or_against_a_constraint() -> None:

@@ -35,7 +35,7 @@ PERMITTED = {Verdict.APPROVED, Verdict.WAIVED, Verdict.DERIVED}
 INFO = ListInfo(1, "test", signed=False)
 
 
-def judged(
+def evaluated(
     image: ImageIdentity,
     levels: Sequence[Level],
     exempt: Sequence[Exemption] = (),
@@ -57,7 +57,7 @@ def test_it_agrees_with_the_model(
     image: ImageIdentity, levels: tuple[Level, ...], exempt: list[Exemption], derived: bool
 ) -> None:
     expected = decision_model.verdict(image, levels, exempt, derived, NOW)
-    assert judged(image, levels, exempt, derived=derived).verdict is expected
+    assert evaluated(image, levels, exempt, derived=derived).verdict is expected
 
 
 @given(images, chains(), exemptions, approvals(), st.data())
@@ -68,13 +68,13 @@ def test_no_approval_or_exemption_makes_a_forbidden_image_run(
     added: Approval,
     data: st.DataObject,
 ) -> None:
-    before = judged(image, levels)
+    before = evaluated(image, levels)
     if not before.verdict.is_forbidden:
         return
     n = data.draw(st.integers(0, len(levels) - 1))
     added = replace(added, digests=image.digests, expires_at=None)
     more = changed(levels, n, replace(levels[n], approvals=(*levels[n].approvals, added)))
-    assert judged(image, more, exempt) == before
+    assert evaluated(image, more, exempt) == before
 
 
 @given(images, chains(), exemptions, st.data())
@@ -89,14 +89,14 @@ def test_a_deny_that_no_waiver_reaches_wins(
     bare = [replace(level, waivers=()) for level in levels[: n + 1]]
     more = [*bare, *levels[n + 1 :]]
     more[n] = replace(more[n], denies=(*more[n].denies, named))
-    assert judged(image, more, exempt).verdict.is_forbidden
+    assert evaluated(image, more, exempt).verdict.is_forbidden
 
 
 @given(images, chains(), st.data())
 def test_a_waiver_of_a_level_below_lifts_nothing_above(
     image: ImageIdentity, levels: tuple[Level, ...], data: st.DataObject
 ) -> None:
-    before = judged(image, levels)
+    before = evaluated(image, levels)
     if not before.verdict.is_forbidden:
         return
     depth = next(n for n, level in enumerate(levels) if level.scope == before.scope)
@@ -105,7 +105,7 @@ def test_a_waiver_of_a_level_below_lifts_nothing_above(
     levels = (*levels, Level("acme.pay.web.cart.more"))
     level = levels[below]
     more = changed(levels, below, replace(level, waivers=(*level.waivers, free)))
-    assert judged(image, more).verdict is before.verdict
+    assert evaluated(image, more).verdict is before.verdict
 
 
 @given(images, chains(), exemptions, st.data())
@@ -119,7 +119,7 @@ def test_what_has_ended_changes_nothing(
     n = data.draw(st.integers(0, len(levels) - 1))
     more = changed(levels, n, replace(levels[n], waivers=(*levels[n].waivers, ended)))
     old = Exemption(image.image_id, "why", "ops", NOW)
-    assert judged(image, more, [*exempt, old]) == judged(image, levels, exempt)
+    assert evaluated(image, more, [*exempt, old]) == evaluated(image, levels, exempt)
 
 
 @given(images, chains(), exemptions, constraints, st.data())
@@ -133,23 +133,23 @@ def test_a_constraint_never_permits_more(
     n = data.draw(st.integers(0, len(levels) - 1))
     free = changed(levels, n, replace(levels[n], constraints=Constraints()))
     bound = changed(levels, n, replace(levels[n], constraints=demanded))
-    if judged(image, bound, exempt).verdict in PERMITTED:
-        assert judged(image, free, exempt).verdict in PERMITTED
+    if evaluated(image, bound, exempt).verdict in PERMITTED:
+        assert evaluated(image, free, exempt).verdict in PERMITTED
 
 
 @given(images, chains(), st.integers(1, 20 * 86_400))
 def test_a_permission_holds_until_its_end_and_an_approval_not_longer(
     image: ImageIdentity, levels: tuple[Level, ...], seconds: int
 ) -> None:
-    decision = judged(image, levels)
+    decision = evaluated(image, levels)
     later = NOW + timedelta(seconds=seconds)
     if decision.verdict not in (Verdict.APPROVED, Verdict.WAIVED):
         return
     if decision.until is None or later < decision.until:
-        assert judged(image, levels, now=later).verdict in PERMITTED
+        assert evaluated(image, levels, now=later).verdict in PERMITTED
     if decision.verdict is Verdict.APPROVED and decision.until is not None:
-        assert judged(image, levels, now=decision.until - TICK).verdict is Verdict.APPROVED
-        assert judged(image, levels, now=decision.until).verdict is not Verdict.APPROVED
+        assert evaluated(image, levels, now=decision.until - TICK).verdict is Verdict.APPROVED
+        assert evaluated(image, levels, now=decision.until).verdict is not Verdict.APPROVED
 
 
 @given(images, chains(), st.floats(0, 1, exclude_max=True))
@@ -159,14 +159,14 @@ def test_no_verdict_changes_by_itself_before_the_next_expiry(
     ends = Allowlist(levels, INFO).next_expiry(NOW) or NOW + timedelta(days=99)
     assert ends > NOW
     moment = NOW + (ends - TICK - NOW) * part
-    assert judged(image, levels, now=moment).verdict is judged(image, levels).verdict
+    assert evaluated(image, levels, now=moment).verdict is evaluated(image, levels).verdict
 
 
 @given(images, chains(), exemptions, st.booleans())
 def test_the_reason_is_one_sentence_that_names_the_level_and_the_digest(
     image: ImageIdentity, levels: tuple[Level, ...], exempt: list[Exemption], derived: bool
 ) -> None:
-    decision = judged(image, levels, exempt, derived=derived)
+    decision = evaluated(image, levels, exempt, derived=derived)
     assert decision.reason.isprintable()
     assert decision.reason.endswith(".")
     assert decision.scope in (*(level.scope for level in levels), "host", "")

@@ -13,7 +13,7 @@ def test_shows_one_line_in_its_context() -> None:
     assert "line 2\n" not in diff
 
 
-def test_tells_absent_files_and_missing_line_ends() -> None:
+def test_shows_absent_files_and_missing_line_ends() -> None:
     assert unified("/x", None, b"a\n").startswith("--- /dev/null\n+++ /x\n")
     assert "\n\\ No newline at end of file" in unified("/x", b"a\n", b"a")
     assert unified("/x", b"a", b"a") == unified("/x", None, None) == ""

@@ -151,7 +151,7 @@ def test_published_errors_are_refused(text: str) -> None:
     assert caught.value.hint
 
 
-def test_an_image_id_is_told_from_a_name() -> None:
+def test_an_image_id_is_distinguished_from_a_name() -> None:
     with pytest.raises(InvalidReference, match="image ID"):
         Reference.parse(HEX)
 

@@ -50,7 +50,7 @@ GROUP = Commands(
 )
 
 
-def test_an_error_is_told_without_a_traceback() -> None:
+def test_an_error_is_reported_without_a_traceback() -> None:
     done = CliRunner().invoke(GROUP, ["fails"])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (

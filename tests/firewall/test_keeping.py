@@ -69,7 +69,7 @@ def test_others_tables_are_left_alone_and_changes_of_them_are_nobodys_business(
     assert link.ask("remove") == ["was 0"]
 
 
-def test_without_healing_a_change_is_told_and_left(netns: NetworkNamespace) -> None:
+def test_without_healing_a_change_is_reported_and_left(netns: NetworkNamespace) -> None:
     link = netns.link(own=False)
     netns.apply(link)
     link.ask("heal off")
@@ -113,7 +113,7 @@ def test_a_table_of_another_layout_is_replaced(netns: NetworkNamespace) -> None:
     assert netns.connect(KNOWN4, UNKNOWN4) == ["ConnectionRefusedError", "open"]
 
 
-def test_large_lists_are_installed_and_mended_whole(netns: NetworkNamespace) -> None:
+def test_large_lists_are_installed_and_corrected_whole(netns: NetworkNamespace) -> None:
     addresses = [f"100.64.{n >> 8}.{n & 255}" for n in range(5000)]
     lines = [
         " ".join(["deny", "many.test", *addresses[at : at + 150]]) for at in range(0, 5000, 150)

@@ -56,7 +56,7 @@ def test_with_unknown_engine_root_the_name_suffices(place: FakeContainers, guard
     assert guarded.created(container.id).held
 
 
-def test_what_lives_already_is_told_and_left_alone(place: FakeContainers, guard: Guard) -> None:
+def test_what_lives_already_is_reported_and_left_alone(place: FakeContainers, guard: Guard) -> None:
     container = place.container("deep/er")
     container.appear()
     until(lambda: container.ran, "it ran")

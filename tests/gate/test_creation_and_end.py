@@ -18,7 +18,7 @@ def end(guarded: Guarded, container: FakeContainer) -> None:
     until(lambda: guarded.gate.cgroup(container.id) is None, "the gate forgot the cgroup")
 
 
-def test_unjudged_is_held_and_runs_when_thawed(place: FakeContainers, guard: Guard) -> None:
+def test_unevaluated_is_held_and_runs_when_thawed(place: FakeContainers, guard: Guard) -> None:
     guarded = guard()
     container = place.container()
     container.appear()

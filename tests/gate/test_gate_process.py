@@ -39,7 +39,7 @@ def test_ends_with_the_agent_and_not_with_the_service(place: FakeContainers, gua
     assert guarded.gate.pid is None
 
 
-def test_agent_that_does_not_read_is_told_what_it_lost() -> None:
+def test_agent_that_does_not_read_learns_what_it_lost() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         channel = Channel(theirs.fileno())
@@ -61,7 +61,7 @@ def test_agent_that_does_not_read_is_told_what_it_lost() -> None:
         assert 4096 <= kept < 10_000
 
 
-def test_what_was_said_before_the_end_is_heard() -> None:
+def test_what_was_said_before_the_end_is_read() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         channel = Channel(theirs.fileno())

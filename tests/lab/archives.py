@@ -1,4 +1,4 @@
-"""Archives for ``docker load``: honest ones, and one that wears an approved image's name."""
+"""Archives for ``docker load``: honest ones, and one with an approved image's name."""
 
 from __future__ import annotations
 

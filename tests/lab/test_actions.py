@@ -71,7 +71,7 @@ def test_report_lets_it_run_and_says_so(make_trials: MakeTrials, bad: BuiltImage
 
 
 @pytest.mark.parametrize(("keep", "left"), [(True, "exited"), (False, "absent")])
-def test_what_was_killed_is_kept_or_removed_as_told(
+def test_what_was_killed_is_kept_or_removed_as_configured(
     make_trials: MakeTrials,
     good: BuiltImage,
     pull_image: Maker,
@@ -103,7 +103,7 @@ def test_evidence_is_captured_before_anything_is_removed(
     assert "hunter2" not in json.dumps(finding)
 
 
-def test_whoever_was_refused_is_told_why_and_what_to_do(
+def test_a_refused_user_learns_why_and_what_to_do(
     trials: Trials, host: LabHost, pull_image: Maker, good: BuiltImage
 ) -> None:
     """The nearest approved image of the same repository is named, and who can help."""

@@ -120,7 +120,7 @@ def test_it_removes_only_what_a_demo_left() -> None:
 
 
 @pytest.mark.parametrize("wrong", [("--speed",), ("--engine",), ("--engine", "17.03")])
-def test_wrong_usage_is_told(wrong: tuple[str, ...]) -> None:
+def test_wrong_usage_is_reported(wrong: tuple[str, ...]) -> None:
     done = run(*wrong)
     assert done.returncode == 2
     assert "usage:" in done.stderr

@@ -98,7 +98,7 @@ def test_an_old_engine_refuses_a_path_and_nothing_is_changed(lab_host: Hosts) ->
     host.restart_engine()
 
 
-def test_the_engines_own_check_is_heard(lab_host: Hosts) -> None:
+def test_the_engines_own_check_is_read(lab_host: Hosts) -> None:
     host = lab_host("newest", cgroup="v2")
     untouched = files(host)
     with pytest.raises(LayerFailed, match="would not start"):

@@ -1,4 +1,4 @@
-"""Whatever dies, hangs or is away for a while: nothing goes unjudged, is harmed or stays frozen."""
+"""Whatever dies, hangs or is away for a while: nothing goes unevaluated, is harmed or stays frozen."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def end_engine(host: LabHost, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["restart", "kill"])
 @pytest.mark.parametrize("survive", [False, True], ids=["no-live-restore", "live-restore"])
-def test_what_an_engine_brings_back_is_judged_before_it_runs(
+def test_what_an_engine_brings_back_is_evaluated_before_it_runs(
     trials: Trials, host: LabHost, good: BuiltImage, pull_image: Maker, how: str, survive: bool
 ) -> None:
     """An approval is withdrawn while the engine is down; restart=always brings both back."""
@@ -127,7 +127,7 @@ def end_agent(agent: LabAgent, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["stop", "kill", "kill-both", "kill-gate"])
-def test_what_starts_while_the_agent_is_away_is_judged_when_it_is_back(
+def test_what_starts_while_the_agent_is_away_is_evaluated_when_it_is_back(
     trials: Trials, host: LabHost, good: BuiltImage, bad: BuiltImage, how: str
 ) -> None:
     """Started all the while: before, at and after the agent's end."""
@@ -161,7 +161,7 @@ def test_what_starts_while_the_agent_is_away_is_judged_when_it_is_back(
         starting.result()
     for image, trial in swarm:
         if image is bad:
-            trials.judged(trial)
+            trials.evaluated(trial)
         else:
             assert trial.done.returncode == 0, trial.done.stderr
             trial.probe.wait()
@@ -206,7 +206,7 @@ def test_more_events_than_the_engine_remembers(
     stays.probe.wait_alive()
 
 
-def test_a_flood_of_events_while_the_agent_watches_delays_no_judgement(
+def test_a_flood_of_events_while_the_agent_watches_delays_no_evaluation(
     trials: Trials, host: LabHost, good: BuiltImage, bad: BuiltImage
 ) -> None:
     trials.runs(stays := trials.run(good))

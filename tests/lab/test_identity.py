@@ -1,4 +1,4 @@
-"""Only content decides: names, tags, labels and recorded digests can all be worn by anything."""
+"""Only content decides: anything can have any name, tag, label or recorded digest."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_multi_platform_image_is_known_by_the_digest_its_store_computes(
 # Images that were made or brought here
 
 
-def test_loaded_content_is_judged_like_pulled_content(
+def test_loaded_content_is_evaluated_like_pulled_content(
     trials: Trials, host: LabHost, make_image: Maker, tmp_path: Path
 ) -> None:
     evil, known = make_image(), make_image()

@@ -87,7 +87,7 @@ def test_a_real_registry_takes_copies_byte_for_byte(
     assert client.get_manifest(target, "copied").media_type != OCI_INDEX
 
 
-def test_what_runs_on_an_engine_is_seeded_approved_and_judged_as_there(
+def test_what_runs_on_an_engine_is_seeded_approved_and_evaluated_as_there(
     host: LabHost, registry_address: str, registry: Registry, push_image: Maker, tmp_path: Path
 ) -> None:
     built = push_image()

@@ -35,7 +35,7 @@ def guarded(
     make_agent: Callable[..., LabAgent],
     tmp_path: Path,
 ) -> Trials:
-    """An enforcing agent that goes by that list."""
+    """An enforcing agent with that list."""
     agent = make_agent(allowlist=administrators.settings)
     administrators.give_root()  # an agent that is new begins without files
     synced(agent)

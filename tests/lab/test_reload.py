@@ -1,4 +1,4 @@
-"""A running agent takes up another configuration: no start goes unjudged meanwhile."""
+"""A running agent takes up another configuration: no start goes unevaluated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_enforcement_is_switched_on_and_off_by_reloads(
     assert agent.gate_pid == gate
 
 
-def test_nothing_runs_unjudged_while_it_reloads(
+def test_nothing_runs_unevaluated_while_it_reloads(
     trials: Trials, good: BuiltImage, bad: BuiltImage
 ) -> None:
     agent = trials.agent

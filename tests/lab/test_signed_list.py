@@ -97,7 +97,7 @@ def signed(
     make_agent: Callable[..., LabAgent],
     tmp_path: Path,
 ) -> Iterator[Trials]:
-    """An enforcing agent that goes by that list."""
+    """An enforcing agent with that list."""
     agent = make_agent(allowlist=published.settings)
     give_root(host, published)
     synced(agent)

@@ -124,8 +124,8 @@ class Trials:
         assert not trial.probe.alive()
         return finding
 
-    def judged(self, trial: Trial) -> None:
-        """An unapproved one is not unjudged: if it ran, a finding speaks of it and it has ended."""
+    def evaluated(self, trial: Trial) -> None:
+        """An unapproved one was evaluated: if it ran, a finding reports it and it has ended."""
         if trial.probe.ran:
             self.agent.finding(trial.name)
         self.agent.until(lambda: not trial.probe.alive(within_s=0.02), f"{trial.name}'s end")

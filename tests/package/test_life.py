@@ -69,7 +69,7 @@ def test_no_unapproved_image_runs_and_every_approved_one_does(
     for _ in range(starts):
         machine.start(good).wait_alive()
         ran += 1
-        machine.remove_containers()  # a hundred probes at once would leave no core to judge with
+        machine.remove_containers()  # a hundred probes at once would leave no core for the agent
     print(f"{machine.suite}: {ran} of {starts} approved starts ran")
     never_ran(machine, bad, starts)
     print(f"{machine.suite}: 0 of {starts} unapproved starts ran")

@@ -79,7 +79,7 @@ def test_a_token_that_no_host_would_take_is_not_made(
     assert word in ran.err
 
 
-def test_a_wrong_nonce_is_told_of(admin: AdminFolder) -> None:
+def test_a_wrong_nonce_is_reported(admin: AdminFolder) -> None:
     allow(admin)
     ran = issue(admin, nonce="short")
     assert "nonce is not 32 lower-case hexadecimal digits" in ran.err

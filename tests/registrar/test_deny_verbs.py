@@ -47,7 +47,7 @@ def test_a_deny_by_reference_names_all_digests_and_wins_below(
     assert admin.verdict(reference) == "approved"
 
 
-def test_a_digest_of_nothing_known_is_denied_alone_and_that_is_told(admin: AdminFolder) -> None:
+def test_a_digest_of_nothing_known_is_denied_alone_and_that_is_reported(admin: AdminFolder) -> None:
     digest = Digest.of(b"evil")
     ran = admin.run("deny", "add", digest, "--scope", "acme", "--reason", "miner", "-y")
     assert ran.code == 0

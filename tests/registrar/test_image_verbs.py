@@ -107,7 +107,7 @@ def test_a_breach_is_shown_with_its_fix_and_changes_nothing(
     assert "no verdict of the required trivy is recorded" in ran.out
 
 
-def test_the_longest_lifetime_is_kept_by_default_and_told_when_exceeded(
+def test_the_longest_lifetime_is_kept_by_default_and_reported_when_exceeded(
     admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     admin.fine(
@@ -136,7 +136,7 @@ def test_a_waiver_for_the_constraint_lets_the_approval_through(
     assert admin.verdict(reference) == "unlisted"
 
 
-def test_one_failure_among_many_changes_nothing_unless_told_to(
+def test_one_failure_among_many_changes_nothing_unless_asked_to(
     admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     before = admin.files()
@@ -226,7 +226,7 @@ def test_a_renewal_lasts_from_now_and_needs_no_registry(
     assert admin.json("image", "list", "--expiring", "3d") == []
 
 
-def test_show_and_list_tell_the_verdict_and_all_digests(
+def test_show_and_list_show_the_verdict_and_all_digests(
     admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     admin.approve(stored.reference(web), "--licence", "MIT")
@@ -241,7 +241,7 @@ def test_show_and_list_tell_the_verdict_and_all_digests(
     assert "image list" in ran.err
 
 
-def test_two_approvals_of_one_name_are_told_apart(admin: AdminFolder, stored: Stored) -> None:
+def test_two_approvals_of_one_name_are_distinguished(admin: AdminFolder, stored: Stored) -> None:
     first = stored.push(make_image())
     admin.approve(stored.reference(first))
     stored.push(make_image(tag="new"), tag="1")
@@ -266,7 +266,7 @@ def test_simulate_names_level_rule_and_approvers(
     assert admin.run("simulate", web.top_digest, "--scope", "acme.nobody").code == 1
 
 
-def test_simulate_judges_the_platform_that_was_asked_for(
+def test_simulate_evaluates_the_platform_that_was_asked_for(
     admin: AdminFolder, stored: Stored, web: BuiltImage
 ) -> None:
     words = ("simulate", stored.reference(web), "--scope", "acme", "--platform")

@@ -41,7 +41,7 @@ def test_what_is_named_is_set_and_the_rest_stays(admin: AdminFolder) -> None:
     assert after == said | {"required_scanners": [], "break_glass_keys": []}
 
 
-def test_whom_a_policy_would_stop_is_told_before_it_is_set(
+def test_what_a_policy_would_stop_is_shown_before_it_is_set(
     admin: AdminFolder, stored: Stored
 ) -> None:
     web = stored.push(make_image())

@@ -89,9 +89,7 @@ def test_a_draft_that_changes_after_it_was_signed_is_signed_again(
     assert count(team, tmp_path / "cache") == 2
 
 
-def test_whoever_takes_a_draft_back_takes_the_signatures_back(
-    team: Ceremony, tmp_path: Path
-) -> None:
+def test_taking_a_draft_back_takes_its_signatures_back(team: Ceremony, tmp_path: Path) -> None:
     before = team.workspace.draft("acme")
     team.approve(1)
     team.signed_by("ann", "bob")
@@ -225,7 +223,7 @@ def test_a_mirror_cut_short_is_whole_for_hosts(solo: Ceremony, tmp_path: Path) -
     assert mirror(solo.repository, www) == []
 
 
-def test_without_the_timestamp_nothing_begins_anew(solo: Ceremony) -> None:
+def test_without_the_timestamp_nothing_begins_again(solo: Ceremony) -> None:
     (solo.repository / "metadata" / "timestamp.json").unlink()
     solo.approve(1)
     out = solo.signed_by("solo").run("publish", code=1)

@@ -125,7 +125,7 @@ def test_a_busy_registry_is_asked_again_when_it_says(
     assert pauses == [7.5, 1.0]
 
 
-def test_a_registry_that_stays_busy_is_told_of(
+def test_a_registry_that_stays_busy_is_reported(
     stored: Stored, client: RegistryClient, pauses: list[float]
 ) -> None:
     stored.hook = lambda _m, _p, _h: (429, {"Retry-After": "3600"}, b"")
@@ -135,7 +135,7 @@ def test_a_registry_that_stays_busy_is_told_of(
     assert pauses == []
 
 
-def test_a_dead_registry_is_told_of(pauses: list[float]) -> None:
+def test_a_dead_registry_is_reported(pauses: list[float]) -> None:
     with serving() as gone:
         pass
     with pytest.raises(RegistryUnavailable, match="does not answer"):
@@ -185,7 +185,9 @@ def test_an_identity_token_is_traded_in(stored: Stored, pauses: list[float]) -> 
     assert ("POST", "/token") in [(method, path) for method, path, _ in stored.requests]
 
 
-def test_wrong_credentials_are_told_with_the_way_out(stored: Stored, pauses: list[float]) -> None:
+def test_wrong_credentials_are_reported_with_the_way_out(
+    stored: Stored, pauses: list[float]
+) -> None:
     asks_for_a_token(stored, accepts=basic("ann", "secret"))
     client = client_of(stored, pauses, Credentials("ann", "wrong"))
     with pytest.raises(RegistryRefused, match="as ann: its token server answers 401") as caught:

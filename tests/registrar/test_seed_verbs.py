@@ -196,7 +196,7 @@ def test_a_broken_review_names_the_place(
     assert word in ran.err
 
 
-def test_an_engine_that_is_away_is_told_of(admin: AdminFolder, tmp_path: Path) -> None:
+def test_an_engine_that_is_away_is_reported(admin: AdminFolder, tmp_path: Path) -> None:
     (tmp_path / "e.sock").touch()
     ran = admin.run("seed", "--from-docker", tmp_path / "e.sock", "--to", tmp_path / "seed.json")
     assert ran.code == 1

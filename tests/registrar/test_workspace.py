@@ -121,7 +121,7 @@ def test_no_organization_bears_a_roles_name(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "work").exists()
 
 
-def test_an_unknown_scope_is_told_with_the_known_ones(workspace: Workspace) -> None:
+def test_an_unknown_scope_is_reported_with_the_known_ones(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceInvalid) as caught:
         workspace.draft("acme.web")
     assert "acme.pay" in caught.value.hint
@@ -134,6 +134,6 @@ def test_a_broken_file_is_placed(workspace: Workspace) -> None:
         Workspace.open(workspace.path)
 
 
-def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_none_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceInvalid, match=r"registrar\.toml"):
         Workspace.open(tmp_path)

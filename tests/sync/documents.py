@@ -49,7 +49,7 @@ def approval(name: str, *, at: datetime = NOW, days: int = 90, **changes: Any) -
         "approvers": ["ada", "bert"],
         "approved_at": instant(at),
         "expires_at": instant(at + timedelta(days=days)),
-        "reason": "judged",
+        "reason": "scanned",
         **changes,
     }
 

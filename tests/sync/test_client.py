@@ -104,7 +104,7 @@ def test_a_host_of_another_scope_reads_no_more_than_its_chain(host: Host) -> Non
     assert not list((host.directory / "2" / "payload").glob("acme.pay*"))
 
 
-def test_a_scope_that_is_not_delegated_is_told_and_blocks_nobody_above(host: Host) -> None:
+def test_a_scope_that_is_not_delegated_is_reported_and_blocks_nobody_above(host: Host) -> None:
     host.request = replace(host.request, scope="acme.pay.shop")
     sync_report = host.sync()
     assert (sync_report.generation, sync_report.error) == (1, "")
@@ -241,7 +241,7 @@ def test_bad_input_is_one_error_and_changes_nothing(
     assert sorted((f, f.stat().st_mtime_ns) for f in (host.directory / "1").rglob("*")) == before
 
 
-def test_with_an_error_the_answer_tells_what_is_in_force(host: Host) -> None:
+def test_with_an_error_the_answer_shows_what_is_in_force(host: Host) -> None:
     good = host.sync()
     bad = sync(replace(host.request, source="file:///nowhere"))
     assert replace(bad, error="", hint="") == replace(good, changed=False)

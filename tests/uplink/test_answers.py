@@ -112,7 +112,7 @@ def test_what_may_pass_is_tried_again_after_what_was_asked(status: int) -> None:
     assert step(status, {"retry-after": "soon"}, b"", [RECORD]).after == 0.0
 
 
-def test_a_broken_connection_tells_nothing(tmp_path: Path) -> None:
+def test_a_broken_connection_proves_nothing(tmp_path: Path) -> None:
     spool = make(tmp_path)
     spool.keep([entry(1)])
 

@@ -89,7 +89,7 @@ def test_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
         assert Handler.targets[-1] == "/v1/events"
 
 
-def test_a_redirect_is_not_followed_and_nobody_there_is_told() -> None:
+def test_a_redirect_is_not_followed_and_nothing_is_sent_there() -> None:
     with server() as port:
         assert Http(f"http://127.0.0.1:{port}").post("/moved", b"x", {}).status == 302
     with pytest.raises(Unreachable, match=r"127\.0\.0\.1:[0-9]+: the connection was refused$"):

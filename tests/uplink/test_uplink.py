@@ -30,7 +30,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorPro
 
 
 class Rig:
-    """A spool and its uplink; `told` has the changes that it reported."""
+    """A spool and its uplink; `told_of` has the changes that it reported."""
 
     def __init__(self, folder: Path, url: str, secret: str = "") -> None:
         self.clock, self.token = SystemClock(), folder / "token.json"
@@ -93,7 +93,7 @@ def test_it_reports_also_where_it_may_not_change_its_priority(tmp_path: Path) ->
     assert said(done.stdout).refused, done.stderr.decode()
 
 
-def test_a_refused_token_is_told_and_never_exchanged(
+def test_a_refused_token_is_reported_and_never_exchanged(
     tmp_path: Path, collector: CollectorProcess
 ) -> None:
     rig = Rig(tmp_path, collector.url, collector.secret())

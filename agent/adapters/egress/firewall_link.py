@@ -35,7 +35,7 @@ def _command(launch: Launch, arguments: Sequence[str]) -> Sequence[str]:
 class FirewallLink:
     """Starts a helper; raises `LayerFailed` when it cannot work. One question at a time.
 
-    `heard(verb, rest)` gets what it reports unasked, and `ended()` its end, both from the link's
+    `heard(verb, rest)` gets what it reports by itself, and `ended()` its end, both from the link's
     own thread.
     """
 

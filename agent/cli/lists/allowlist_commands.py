@@ -1,4 +1,4 @@
-"""`dockwarden allowlist`: what is in the list that this host goes by."""
+"""`dockwarden allowlist`: the allowlist of this host."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -55,7 +55,7 @@ class Engines:
 
     def _watch(self, path: str) -> None:
         """Every ancestor from the top down, as far as they are there: whichever is made next is
-        then heard of."""
+        then reported."""
         directory = self._mount
         for part in ["", *path.split("/")[:-1]]:
             directory = f"{directory}/{part}".rstrip("/")

@@ -69,7 +69,7 @@ def _lies(digest: str) -> ColumnElement[bool]:
 
 
 def _known(connection: Connection, digest: str, page: list[str]) -> dict[str, _OnHost]:
-    """The last name an image wore in a refusal counts more than what an inventory calls it."""
+    """The last name of an image in a refusal counts more than its name in an inventory."""
     r, i = rollups.c, inventory.c
     known = {host_id: _OnHost() for host_id in page}
     lying = select(i.host_id, i.state, i.reference).where(_lies(digest), i.host_id.in_(page))

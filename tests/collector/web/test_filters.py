@@ -41,7 +41,7 @@ def test_all_fields_arrive() -> None:
         ({"period": "1y"}, "no period"),
     ],
 )
-def test_nonsense_is_told_and_left_out(query: dict[str, str], told: str) -> None:
+def test_nonsense_is_reported_and_left_out(query: dict[str, str], told: str) -> None:
     assert told in parse_finding_filter(query, NOW).problems[0]
 
 

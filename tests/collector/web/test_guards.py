@@ -83,7 +83,7 @@ def test_every_answer_is_protected(who: str | None, world: World) -> None:
         assert " onclick" not in answer.text
 
 
-def test_failures_are_protected_too_and_tell_no_secrets() -> None:
+def test_failures_are_protected_too_and_show_no_secrets() -> None:
     class Broken(World):
         error: Exception = DockwardenError("postgresql://u:secret@db is away", hint="start it")
 

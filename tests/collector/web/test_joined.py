@@ -83,7 +83,7 @@ def test_every_page_shows_what_was_reported(here: LocalCollector) -> None:
     assert client.get("/hosts.csv").text.count("\n") == 2
 
 
-def test_revoked_host_is_refused_at_once_and_the_audit_tells_who(here: LocalCollector) -> None:
+def test_revoked_host_is_refused_at_once_and_the_audit_shows_who(here: LocalCollector) -> None:
     host = report(here)
     client = reader_of(here.database)
     page = f"/hosts/{host.id}"

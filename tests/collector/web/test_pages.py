@@ -45,7 +45,7 @@ def test_detail_login_and_error_pages_are_accessible() -> None:
         ("/images/sha256:" + "0" * 64, "Check the digest"),
     ],
 )
-def test_empty_pages_tell_the_next_step(path: str, next_step: str) -> None:
+def test_empty_pages_show_the_next_step(path: str, next_step: str) -> None:
     world = World()
     assert next_step in signed_in(world).get(path).text
 

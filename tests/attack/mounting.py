@@ -15,14 +15,14 @@ KEPT_SCOPES = ("acme", "acme.pay", HOST_SCOPE)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`told` is what the host reports about the attack, in one sentence; empty if it reports
+    """`report` is what the host reports about the attack, in one sentence; empty if it reports
     nothing. `stock` says what the stock client did."""
 
     told: str
     stock: str
 
 
-def judge(attack: Attack, directory: Path, *, with_stock: bool = False) -> Outcome:
+def mount(attack: Attack, directory: Path, *, with_stock: bool = False) -> Outcome:
     """Mount an attack; raises `AssertionError` unless the host withstands and recovers."""
     with Stage(directory, long=attack.long, over_files=attack.over_files) as stage:
         first = stage.sync()
@@ -47,10 +47,10 @@ def judge(attack: Attack, directory: Path, *, with_stock: bool = False) -> Outco
         return Outcome(told, seen if with_stock else "")
 
 
-def judged(attack: Attack, *, with_stock: bool) -> Outcome:
-    """As `judge`, in a directory of its own."""
+def mount_in_temporary_folder(attack: Attack, *, with_stock: bool) -> Outcome:
+    """As `mount`, in a directory of its own."""
     with TemporaryDirectory() as directory:
-        return judge(attack, Path(directory), with_stock=with_stock)
+        return mount(attack, Path(directory), with_stock=with_stock)
 
 
 def _recover(stage: Stage) -> None:
