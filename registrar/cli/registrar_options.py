@@ -67,7 +67,7 @@ def secret(file: Path | None, *, confirm: bool = False) -> Secret:
 
 
 class Opened:
-    """Opens keys with as few questions as possible; never tries a PIN on a device without asking."""
+    """Opens keys with few questions; never tries a PIN on a device without asking."""
 
     def __init__(self, folder: KeyFolder, ask: Secret) -> None:
         self._folder, self._ask = folder, ask

@@ -1,4 +1,4 @@
-"""Whatever dies, hangs or is away for a while: nothing goes unevaluated, is harmed or stays frozen."""
+"""Whatever dies, hangs or is away: nothing goes unevaluated, is harmed or stays frozen."""
 
 from __future__ import annotations
 
