@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from collector.model.page_values import HostStatus
+from collector.model.page_values import Handling, HostStatus
 from collector.web.page_app import PAGES
 from tests.collector.web.accessible import problems_of
 from tests.collector.web.client import browser, csrf_of, signed_in
@@ -127,3 +127,14 @@ def test_expired_session_leads_a_live_page_to_the_login() -> None:
 
 def test_every_address_has_one_answer() -> None:
     assert len({(page.method, page.path) for page in PAGES}) == len(PAGES)
+
+
+def test_a_kill_that_failed_looks_like_one() -> None:
+    world, host = World(), host_row(1)
+    world.host_rows = [host]
+    world.found = [finding(NOW, host, 0, handling=Handling.REPORTED, error="it did not die")]
+    text = signed_in(world).get("/violations").text
+    assert '<span class="badge failed">kill failed</span>' in text
+    assert "kill failed: <bdi>it did not die</bdi>" in text
+    assert "foreign code: may run" in text
+    assert "never ran" not in text
