@@ -55,7 +55,7 @@ class Fleet(Protocol):
     def hosts(
         self, parsed: HostFilter, now: datetime, after: str = "", limit: int = 100
     ) -> Slice[HostRow]:
-        """Hosts by name."""
+        """Hosts, those in trouble first, then by name."""
 
     def host(self, host_id: str, now: datetime) -> HostDetail | None:
         """One host, or None."""

@@ -136,6 +136,22 @@ def test_pages_hold_each_row_once(here: LocalCollector, fleet: FleetReader) -> N
     assert seen == sorted(set(seen), reverse=True)
 
 
+def test_hosts_in_trouble_come_first_over_all_pages(
+    here: LocalCollector, fleet: FleetReader
+) -> None:
+    for name, sent in (("a-fine", {}), ("b-degraded", {"mode": "observe"}), ("c-fine", {})):
+        host = here.enrol(name, name)
+        here.send(host, [host.spool.heartbeat(host=name, **sent)])
+    here.enrol("z-silent", "z")
+    now, names, after = collector_clock.now(), [], ""
+    while True:
+        page = fleet.hosts(HostFilter(), now, after, limit=1)
+        names += [row.name for row in page.rows]
+        if not (after := page.after):
+            break
+    assert names == ["z-silent", "b-degraded", "a-fine", "c-fine"]
+
+
 def test_hosts(here: LocalCollector, fleet: FleetReader) -> None:
     one, _ = two_hosts(here)
     now = collector_clock.now()

@@ -46,6 +46,12 @@ def status_at(now: datetime) -> Column:
     )
 
 
+def trouble(status: Column) -> Column:
+    """A number by which hosts that need somebody come first; those missing for long come later."""
+    order = (HostStatus.OFFLINE, HostStatus.DEGRADED, HostStatus.MISSING)
+    return case(*((status == str(one), rank) for rank, one in enumerate(order)), else_=len(order))
+
+
 def within(column: Column, scope: str) -> Column:
     """That level or one below it."""
     return or_(column == sane(scope), column.startswith(sane(scope) + ".", autoescape=True))

@@ -29,26 +29,27 @@ _MOST_TWINS = 10
 def rows(
     connection: Connection, criteria: HostFilter, now: datetime, after: str, limit: int
 ) -> Slice[HostRow]:
-    """Hosts by name."""
+    """Hosts, those in trouble first, then by name."""
     h = hosts.c
     status = where.status_at(now)
-    statement = select(hosts, status.label("stands")).order_by(h.name, h.host_id).limit(limit + 1)
+    key = (where.trouble(status), h.name, h.host_id)
+    columns = (hosts, status.label("stands"), key[0].label("trouble"))
+    statement = select(*columns).order_by(*key).limit(limit + 1)
     if criteria.status is not None:
         statement = statement.where(status == str(criteria.status))
     if criteria.scope:
         statement = statement.where(where.within(h.scope, criteria.scope))
     if criteria.search:
         statement = statement.where(where.containing(criteria.search, h.name, h.host_id))
-    last = unpack(after, str, str)
-    if last and where.is_uuid(last[1]):
-        key = (h.name, h.host_id)
+    last = unpack(after, int, str, str)
+    if last and where.is_uuid(last[2]):
         statement = statement.where(where.pair(key) > where.pair(key, last))
     found = connection.execute(statement).all()
     counts = _violations(connection, [row.host_id for row in found], now)
     return sliced(
         found,
         limit,
-        lambda row: pack(row.name, row.host_id),
+        lambda row: pack(row.trouble, row.name, row.host_id),
         lambda row: _row(row, counts.get(row.host_id, 0)),
     )
 

@@ -62,6 +62,14 @@ def sliced(rows: Iterable[Row], after: str, limit: int) -> Slice[Row]:
     return Slice(kept[start:end], str(end) if end < len(kept) else "")
 
 
+_TROUBLE = {
+    HostStatus.OFFLINE: 0,
+    HostStatus.DEGRADED: 1,
+    HostStatus.MISSING: 2,
+    HostStatus.ONLINE: 3,
+}
+
+
 @dataclass
 class World:
     """Implements all four ports; change its lists to change the world."""
@@ -187,7 +195,7 @@ class World:
         assert now == self.clock  # one clock for a whole page
         rows = (
             row
-            for row in sorted(self.host_rows, key=lambda row: row.name)
+            for row in sorted(self.host_rows, key=lambda row: (_TROUBLE[row.status], row.name))
             if wanted.status in (None, row.status)
             and row.scope.startswith(wanted.scope)
             and wanted.search in row.name
