@@ -21,7 +21,6 @@ import psutil
 from agent.adapters.findings_file import JsonlFindings
 from agent.adapters.spool import SqliteSpool
 from agent.helpers.uplink import host_identity
-from agent.helpers.uplink.backoff import Backoff
 from agent.helpers.uplink.batch import CONTENT_TYPE
 from agent.helpers.uplink.http import Http
 from agent.helpers.uplink.outbox import Outbox
@@ -30,6 +29,7 @@ from agent.reporting.recorder import Kept, Recorder
 from agent.reporting.spooling import AllSinks, SpooledFindings
 from benchmarks.figures import Figure, show, write
 from core.ids import new_id
+from core.network.retry_delay import Backoff
 from tests.fakes.clock import FakeClock
 from tests.fakes.findings import a_finding
 from tests.uplink.collector_process import CollectorProcess, collector_process

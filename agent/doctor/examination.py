@@ -39,11 +39,14 @@ def examine(host: Host) -> Iterator[Result]:
     yield agent
     yield agent_checks.gate(status)
     yield agent_checks.allowlist(status)
+    environ = service_checks.service_environment()
     mirror, ca_file = config.registry.mirror, config.registry.ca_file
-    yield service_checks.reachable("registry", mirror, ca_file, "[registry] mirror is not set")
+    unset = "[registry] mirror is not set"
+    yield service_checks.reachable("registry", mirror, ca_file, unset, environ)
     yield from agent_checks.lockdown(config, status)
     url, ca_file = config.collector.url, config.collector.ca_file
-    yield service_checks.reachable("collector", url, ca_file, "[collector] url is not set")
+    unset = "[collector] url is not set"
+    yield service_checks.reachable("collector", url, ca_file, unset, environ)
     yield agent_checks.collector(config, status)
     yield machine_checks.clock()
     yield from machine_checks.disks(config)

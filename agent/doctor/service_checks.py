@@ -1,18 +1,20 @@
 """What the agent talks to: engine, registry, collector, systemd; each asked once, briefly."""
 
+import os
 import re
 import shutil
-import socket
-import ssl
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from agent.adapters.docker_engine import DockerEngine
 from agent.config import Config
 from agent.doctor.result import Result, failed, ok, skipped, warning
 from agent.errors import EngineUnavailable
 from agent.ports import EngineInfo
+from core.network.web_address import without_secrets
+from core.network.web_client import WebClient
+from core.network.web_errors import WebFailed, WebUntrusted
 
 OLDEST, NEWEST = (20, 10), (28, 99)  # tested: docs/operating.md
 _SECONDS = 5.0
@@ -40,32 +42,44 @@ def engine(config: Config) -> tuple[Result, EngineInfo | None]:
     return ok("engine", words), info
 
 
-def reachable(check: str, url: str, ca_file: str, unset: str) -> Result:
-    """Whether somebody answers there, with TLS and its certificate where the URL asks for it."""
+def reachable(
+    check: str, url: str, ca_file: str, unset: str, environ: Mapping[str, str], seconds: float = 5.0
+) -> Result:
+    """Whether somebody answers there, with TLS and its certificate where the URL asks for it, by
+    the route that `environ` gives the agent."""
     if not url:
         return skipped(check, unset)
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    where = f"{host}:{port}"
     try:
-        with socket.create_connection((host, port), _SECONDS) as plain:
-            if parts.scheme == "https":
-                context = ssl.create_default_context(cafile=ca_file or None)
-                with context.wrap_socket(plain, server_hostname=host):
-                    pass
-    except ssl.SSLError as error:
+        route = WebClient(ca_file=ca_file, environ=environ).probe(url, seconds)
+    except WebUntrusted as error:
         fix = "give its certificate authority in ca_file, or correct its certificate"
-        return failed(check, f"{where}: {error.reason or error}", fix)
-    except OSError as error:
+        return failed(check, error.message, fix)
+    except WebFailed as error:
         fix = "check its name, the route and firewalls between; [egress] allow if it is proxied"
-        return failed(check, f"{where}: {error.strerror or error}", fix)
-    return ok(check, f"{where} answers")
+        return failed(check, error.message, error.hint or fix)
+    return ok(check, f"{without_secrets(url)} answers, reached {route}")
+
+
+def service_environment() -> Mapping[str, str]:
+    """The running service's variables, since a shell's may name another proxy; this process's
+    where no service runs or its variables cannot be read."""
+    pid = _systemctl("show", "--property=MainPID", "--value") if _booted() else ""
+    return environment_of(pid) or os.environ
+
+
+def environment_of(pid: str) -> Mapping[str, str]:
+    """The variables that a process was started with; none if they cannot be read."""
+    try:
+        text = Path("/proc", pid, "environ").read_bytes() if pid.isdecimal() else b""
+    except OSError:
+        return {}
+    pairs = (os.fsdecode(pair).partition("=") for pair in text.split(b"\0"))
+    return {name: value for name, found, value in pairs if found}
 
 
 def unit() -> Result:
     """Whether systemd runs it, and will after a boot."""
-    if shutil.which("systemctl") is None or not Path("/run/systemd/system").is_dir():
+    if not _booted():
         return skipped("systemd unit", "this machine was not booted with systemd")
     active, enabled = _systemctl("is-active"), _systemctl("is-enabled")
     found = f"{active}, {enabled}"
@@ -78,10 +92,14 @@ def unit() -> Result:
     return ok("systemd unit", found)
 
 
-def _systemctl(question: str) -> str:
+def _booted() -> bool:
+    return shutil.which("systemctl") is not None and Path("/run/systemd/system").is_dir()
+
+
+def _systemctl(*question: str) -> str:
     try:
         done = subprocess.run(
-            ["systemctl", question, _UNIT],
+            ["systemctl", *question, _UNIT],
             capture_output=True,
             text=True,
             timeout=_SECONDS,

@@ -19,6 +19,7 @@ from agent.ports import ListRepository
 from agent.reporting.finding_factory import FindingFactory
 from core.base_errors import DockwardenError
 from core.findings.finding import Kind
+from core.network.retry_delay import Backoff
 
 log = get_logger(__name__)
 
@@ -60,7 +61,7 @@ class Syncer:
         self._begun = self._done = 0  # syncs, by number from 1
         self._last: dict[str, Any] = {}
         self._next_poll = self._next_sync = 0.0
-        self._failures = 0
+        self._backoff = Backoff(periods.poll, periods.refresh, SOONEST)
         self._generation = 0  # whose list was asked for last
         self._told: set[str] = set()
         self.sync_report: SyncReport | None = None
@@ -141,10 +142,10 @@ class Syncer:
         self._busy = False
         if isinstance(changed, DockwardenError):
             log.info("list.not_polled", error=str(changed))
-            self._failures += 1
-            self._next_poll = self._clock.monotonic() + self._backoff()
+            self._next_poll = self._clock.monotonic() + self._pause()
         else:
-            self._failures = 0 if not self.error else self._failures
+            if not self.error:
+                self._backoff.succeeded()
             self._next_poll = self._clock.monotonic() + self._jittered(self._periods.poll)
         if changed is True or self._again:
             self.sync()
@@ -162,8 +163,8 @@ class Syncer:
             self._next_poll = now + self._jittered(self._periods.poll)
             self._next_sync = now + self._jittered(self._periods.refresh)
         else:
+            self._next_poll = self._next_sync = now + self._pause()
             self._failed(error)
-            self._next_poll = self._next_sync = now + self._backoff()
         if self.sync_report is not None and self.sync_report.generation != self._generation:
             self._generation = self.sync_report.generation
             self._lists.load()
@@ -187,13 +188,13 @@ class Syncer:
         self.synced_at = self._clock.now()
         if self.error:
             self._emit("list.sync_recovered", "The signed allowlist is synced again.")
-        self._failures, self.error = 0, ""
+        self._backoff.succeeded()
+        self.error = ""
         self._told.clear()
 
     def _failed(self, error: DockwardenError) -> None:
-        self._failures += 1
         self.error = str(error)
-        log.warning("list.not_synced", error=self.error, failures=self._failures)
+        log.warning("list.not_synced", error=self.error, failures=self._backoff.failures)
         if self.error in self._told or len(self._told) >= TOLD:
             return
         self._told.add(self.error)
@@ -233,7 +234,5 @@ class Syncer:
     def _jittered(self, period: float) -> float:
         return period * self._spread(1 - JITTER, 1 + JITTER)
 
-    def _backoff(self) -> float:
-        """Exponential with full jitter, so that a server that comes back is not trampled."""
-        longest = min(self._periods.refresh, self._periods.poll * 2.0 ** min(self._failures, 16))
-        return max(SOONEST, self._spread(0.0, longest))
+    def _pause(self) -> float:
+        return self._backoff.failed(self._spread(0.0, 1.0))

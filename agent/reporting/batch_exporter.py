@@ -14,6 +14,7 @@ from agent.errors import SinkBusy, SinkFailed, SinkRefused
 from agent.log import get_logger
 from agent.ports import ExportTransport, SinkState
 from core.findings.finding import Finding, Kind
+from core.network.retry_delay import Backoff
 
 log = get_logger(__name__)
 
@@ -36,13 +37,13 @@ class BatchExporter:
         crashed: Callable[[BaseException], None],
         first_pause: float = FIRST_PAUSE,
     ) -> None:
-        """Starts its thread. `crashed` hears of errors nobody had named; `first_pause` is in
-        seconds and doubles with every failure, up to `LONGEST_PAUSE`."""
+        """Starts its thread. `crashed` hears of errors nobody had named; `first_pause` (seconds)
+        is the longest after one failure; it doubles with every failure, up to `LONGEST_PAUSE`."""
         self._name = name
         self._transport = export_transport
         self._most = most_waiting
         self._crashed = crashed
-        self._first_pause = first_pause
+        self._backoff = Backoff(first_pause / 2, LONGEST_PAUSE, 0.0)
         self._waiting: deque[Finding] = deque()
         self._minor = 0  # of those, no violations
         self._flying = 0  # being sent
@@ -103,7 +104,7 @@ class BatchExporter:
 
     def _send_all(self) -> None:
         """A batch that is refused is halved down to the one finding it is about."""
-        most, pause = MOST_AT_ONCE, self._first_pause
+        most = MOST_AT_ONCE
         while batch := self._take(most):
             try:
                 refused = self._transport.send(batch)
@@ -119,12 +120,12 @@ class BatchExporter:
             except SinkFailed as error:
                 self._put_back(batch, error)
                 wanted = error.seconds if isinstance(error, SinkBusy) else 0.0
-                # Full jitter: after an outage not all hosts come back at once.
-                self._rest(max(min(wanted, LONGEST_BUSY), random.uniform(0, pause)))
-                pause = min(pause * 2, LONGEST_PAUSE)
+                at_least = min(wanted, LONGEST_BUSY)
+                self._rest(self._backoff.failed(random.random(), at_least=at_least))
             else:
                 self._settle(batch, refused=refused)
-                most, pause = min(most * 2, MOST_AT_ONCE), self._first_pause
+                self._backoff.succeeded()
+                most = min(most * 2, MOST_AT_ONCE)
 
     def _take(self, most: int) -> list[Finding]:
         """The oldest off the queue, waiting for one; empty at the end."""

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 class WebClient:
     """Threads may share it. `ca_file` replaces the system's authorities; the proxies are those of
-    the environment at each request. `keep` is how many idle connections are kept for later."""
+    `environ` at each request. `keep` is how many idle connections are kept for later."""
 
-    def __init__(self, *, ca_file: str = "", keep: int = 0) -> None:
-        self._ca_file, self._keep = ca_file, keep
+    def __init__(
+        self, *, ca_file: str = "", keep: int = 0, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._ca_file, self._keep, self._environ = ca_file, keep, environ
         self._idle: list[Link] = []
         self._lock = Lock()
         self._context: ssl.SSLContext | None = None
@@ -61,7 +63,7 @@ class WebClient:
         """Connect as a request would, with TLS where the URL asks for it, and send nothing; how
         it went there, in words. Raises `WebFailed`."""
         address = WebAddress.parse(url)
-        way = Way(address, proxy_for(address, os.environ))
+        way = Way(address, proxy_for(address, self._environ))
         with _Faults(way):
             Link.open(way, time.monotonic() + seconds, self._trusted).timed.end()
         return f"through the proxy {way.proxy}" if way.proxy else "directly"
@@ -82,7 +84,7 @@ class WebClient:
         ends: float,
         into: BinaryIO | None,
     ) -> WebResponse:
-        way = Way(address, proxy_for(address, os.environ))
+        way = Way(address, proxy_for(address, self._environ))
         with _Faults(way):
             link = self._taken(way) or Link.open(way, ends, self._trusted)
             link.timed.ends = ends
@@ -93,7 +95,7 @@ class WebClient:
 
     def _trusted(self) -> "ssl.SSLContext":
         if self._context is None:
-            self._context = client_context(self._ca_file)
+            self._context = client_context(self._ca_file, self._environ)
         return self._context
 
     def _taken(self, way: Way) -> Link | None:

@@ -249,8 +249,22 @@ def test_syslog_trusts_no_other_authority(server: SyslogServer, tmp_path: Path) 
     (tmp_path / "other").mkdir()
     other = make_authority(tmp_path / "other")
     sink = syslog.SyslogTls("127.0.0.1", server.port, ca_file=str(other.ca_file))
-    with pytest.raises(SinkFailed, match="could not be reached"):
+    with pytest.raises(SinkFailed, match="its TLS certificate is not trusted"):
         sink.send([a_finding()])
+
+
+def test_syslog_names_a_ca_file_that_cannot_be_used() -> None:
+    with pytest.raises(SinkFailed, match=r"the CA file /nowhere\.pem cannot be used"):
+        syslog.SyslogTls("127.0.0.1", 1, ca_file="/nowhere.pem")
+
+
+def test_syslog_bounds_the_time_of_a_batch_as_a_whole(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = int(silent.getsockname()[1])
+        ca_file = str(authority.ca_file)
+        sink = syslog.SyslogTls("127.0.0.1", port, ca_file=ca_file, seconds=0.2)
+        with pytest.raises(SinkFailed, match=f"127.0.0.1:{port}: no answer in time"):
+            sink.send([a_finding()])
 
 
 def test_syslog_comes_back_after_the_receivers_restart(

@@ -1,6 +1,8 @@
 """`doctor` against what this machine really has, and a real control socket."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,5 +106,14 @@ def test_a_backup_without_a_mirror_is_a_leftover(tmp_path: Path) -> None:
 
 
 def test_nobody_answers() -> None:
-    result = service_checks.reachable("registry", "https://127.0.0.1:1", "", "")
+    result = service_checks.reachable("registry", "https://127.0.0.1:1", "", "", {})
     assert result.state is State.FAILED and "127.0.0.1:1" in result.found
+
+
+def test_the_services_variables_decide_about_the_route() -> None:
+    command = [sys.executable, "-c", "input()"]
+    told = {"https_proxy": "http://proxy.acme.test:3128", "EMPTY": ""}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=told) as child:
+        assert service_checks.environment_of(str(child.pid)).items() >= told.items()
+        child.kill()
+    assert service_checks.environment_of("0") == {}

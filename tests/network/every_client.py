@@ -8,12 +8,19 @@ import pytest
 from tuf.api.exceptions import DownloadError
 
 from agent.adapters.list_sync import Helper, HelperRepository, repository
-from agent.errors import SyncFailed
+from agent.adapters.sinks.otlp import Otlp
+from agent.adapters.sinks.sink_http import Web
+from agent.adapters.sinks.webhook import Webhook
+from agent.errors import SinkFailed, SyncFailed
 from agent.helpers.sync.deadline import Deadline
 from agent.helpers.sync.sync_request import Request
 from agent.helpers.sync.tuf.fetcher import Fetcher
+from agent.helpers.uplink import host_identity
+from agent.helpers.uplink.http import Http
+from agent.helpers.uplink.session import Unreachable
 from core.network.web_errors import WebUnusable
 from tests.control.fake_host import listed
+from tests.fakes.findings import AT, a_finding
 from tests.patience import PATIENCE
 
 
@@ -61,7 +68,37 @@ def _sync(asked: Asked) -> bool:
     return bool(one.get(f"{asked.root}/metadata/timestamp.json", 1000))
 
 
+def _http(asked: Asked) -> Http:
+    return Http(asked.root, ca_file=asked.ca_file, seconds=asked.seconds)
+
+
+def _uplink(asked: Asked) -> bool:
+    return _http(asked).post("/v1/events", b"[]", {}).status == 200
+
+
+def _enrol(asked: Asked) -> bool:
+    return host_identity.enrol(_http(asked).post, asked.root, "secret", "web-1").token == "2"
+
+
+def _web(asked: Asked) -> Web:
+    return Web(f"{asked.root}/v1/logs", ca_file=asked.ca_file, seconds=asked.seconds)
+
+
+def _otlp(asked: Asked) -> bool:
+    return Otlp(_web(asked)).send([a_finding()]) == 0
+
+
+def _webhook(asked: Asked) -> bool:
+    hook = Webhook(_web(asked), form="finding", secret_file="", now=lambda: AT)
+    return hook.send([a_finding()]) == 0
+
+
 POLL = Client("poll", _poll, (SyncFailed,))
 SYNC = Client("sync", _sync, (DownloadError, WebUnusable))
 
-CLIENTS = [POLL, SYNC]
+UPLINK = Client("uplink", _uplink, (Unreachable,), "POST")
+ENROL = Client("enrol", _enrol, (host_identity.EnrolmentFailed,), "POST")
+OTLP = Client("otlp", _otlp, (SinkFailed,), "POST")
+WEBHOOK = Client("webhook", _webhook, (SinkFailed,), "POST")
+
+CLIENTS = [POLL, SYNC, UPLINK, ENROL, OTLP, WEBHOOK]

@@ -23,7 +23,7 @@ class Origin:
     port: int = 0
     mood: str = "well"
     elsewhere: str = ""
-    reply: bytes = b"{}"
+    reply: bytes = b'{"host_id": "1", "token": "2"}'  # any client takes it
     reached: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)

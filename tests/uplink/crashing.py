@@ -25,18 +25,22 @@ from core.ids import new_id
 from core.image.digest import Digest
 from core.image.identity import ImageIdentity
 from tests.fakes.findings import a_finding
+from tests.patience import until
 
 SPOOL_BYTES = 50_000_000
 
 
-def killed_after(seconds: float, work: Callable[[], None]) -> None:
-    """Fork, let it work, SIGKILL it (it may have ended by itself)."""
+def killed_after(
+    seconds: float, work: Callable[[], None], begun: Callable[[], bool] = lambda: True
+) -> None:
+    """Fork, let it work until `begun` and for so long, SIGKILL it (it may have ended by itself)."""
     child = os.fork()
     if child == 0:
         try:
             work()
         finally:
             os._exit(0)
+    until(begun, "the work began")
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from agent.adapters.spool import SqliteSpool
-from agent.helpers.uplink.backoff import LONGEST, Backoff
 from agent.helpers.uplink.batch import Next, step
 from agent.helpers.uplink.outbox import Outbox, Record
 from agent.helpers.uplink.session import Outcome, Reply, Session, Unreachable
+from core.network.retry_delay import LONGEST, Backoff
 from tests.adapters.test_spool import entry, make
 
 RECORD = Record(1, "a", "t", "2026", 1, "", "", b"{}")

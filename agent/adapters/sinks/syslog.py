@@ -8,17 +8,22 @@ import re
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from agent.adapters.sinks.sink_http import tls_context
 from agent.config.sinks_config import SyslogSink
 from agent.errors import SinkFailed
+from core.connection_faults import connection_fault
 from core.findings.finding import Finding, Severity
 from core.findings.finding_record import timestamp
+from core.network.timed_socket import TimedSocket, connected, left
+from core.network.tls_trust import client_context
+from core.network.web_address import host_port
+from core.network.web_errors import WebUnusable
 from core.text import printable, shortened
 
-TIMEOUT = 10.0  # s, for each wait on the network
+SECONDS = 30.0  # for one batch as a whole
 FACILITY = 10  # security/authorization messages (RFC 5424, table 1)
 # No enterprise number of our own: 32473 is the one for such cases (RFC 5612).
 SD_ID = "dockwarden@32473"
@@ -33,33 +38,32 @@ class SyslogTls:
     """`ports.Transport`: one connection that is kept; framed by octet counting."""
 
     def __init__(
-        self, host: str, port: int, *, ca_file: str = "", cert_file: str = "", key_file: str = ""
+        self,
+        host: str,
+        port: int,
+        *,
+        ca_file: str = "",
+        cert_file: str = "",
+        key_file: str = "",
+        seconds: float = SECONDS,
     ) -> None:
         """`cert_file` and `key_file` (PEM) are for receivers that ask who is there. Raises
         `SinkFailed` for files that cannot be used."""
-        self._address = (host, port)
-        self._context = tls_context(ca_file)
+        self._address, self._seconds = (host, port), seconds
+        self._context = _trusted(ca_file, cert_file, key_file)
         self._stream: ssl.SSLSocket | None = None
-        if cert_file:
-            try:
-                self._context.load_cert_chain(cert_file, key_file or None)
-            except OSError as error:  # ssl.SSLError is one
-                raise SinkFailed(
-                    f"the certificate in {cert_file} cannot be used: {error}",
-                    hint="write the certificate and its key there, in PEM",
-                ) from error
 
     def send(self, findings: Sequence[Finding]) -> int:
         """See `ports.Transport`. After a failure the whole batch comes again: the identifiers in
         the structured data identify duplicates."""
         frames = b"".join(frame(message(finding)) for finding in findings)
         try:
-            self._connected().sendall(frames)
+            ends = time.monotonic() + self._seconds
+            TimedSocket(self._connected(ends), ends).sendall(frames)
         except OSError as error:  # ssl.SSLError is one
             self.close()
-            host, port = self._address
             raise SinkFailed(
-                f"the syslog receiver {host}:{port} could not be reached: {error}",
+                f"the syslog receiver {host_port(*self._address)}: {connection_fault(error)}",
                 hint="check the address, the network and the receiver's certificate",
             ) from error
         return 0
@@ -73,15 +77,16 @@ class SyslogTls:
             self._stream.close()
             self._stream = None
 
-    def _connected(self) -> ssl.SSLSocket:
+    def _connected(self, ends: float) -> ssl.SSLSocket:
         """The connection; a new one if the receiver ended the old one, which a write alone
         would notice only at its next."""
         if self._stream is not None and self._gone(self._stream):
             self.close()
         if self._stream is None:
-            plain = socket.create_connection(self._address, TIMEOUT)
+            plain = connected(*self._address, ends)
             try:
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                plain.settimeout(left(ends))
                 self._stream = self._context.wrap_socket(plain, server_hostname=self._address[0])
             except BaseException:
                 plain.close()
@@ -101,8 +106,22 @@ class SyslogTls:
             return False
         except OSError:
             return True
-        finally:
-            stream.settimeout(TIMEOUT)
+
+
+def _trusted(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
+    try:
+        context = client_context(ca_file)
+    except WebUnusable as error:
+        raise SinkFailed(error.message, hint=error.hint) from error
+    if cert_file:
+        try:
+            context.load_cert_chain(cert_file, key_file or None)
+        except OSError as error:  # ssl.SSLError is one
+            raise SinkFailed(
+                f"the certificate in {cert_file} cannot be used: {error}",
+                hint="write the certificate and its key there, in PEM",
+            ) from error
+    return context
 
 
 def frame(data: bytes) -> bytes:

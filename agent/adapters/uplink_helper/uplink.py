@@ -10,10 +10,10 @@ from datetime import datetime
 from random import Random
 
 from agent.adapters.uplink_helper.uplink_process import Run
-from agent.helpers.uplink.backoff import Backoff
 from agent.helpers.uplink.uplink_order import Order, Said
 from agent.log import get_logger
 from agent.ports import Clock
+from core.network.retry_delay import Backoff
 
 log = get_logger(__name__)
 

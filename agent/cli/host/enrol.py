@@ -36,7 +36,6 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
     from agent.config.load import load
     from agent.helpers.uplink import host_identity
     from agent.helpers.uplink.http import Http
-    from agent.helpers.uplink.session import Unreachable
 
     config = load(inputs(config_file)).config
     settings = config.collector
@@ -57,8 +56,6 @@ def enrol(url: str | None, secret_file: Path, again: bool, config_file: Path | N
         host = config.agent.host_name or socket.gethostname()
         found = host_identity.enrol(http.post, there, secret, host)
         host_identity.keep(settings.token_file, found)
-    except Unreachable as error:
-        raise DockwardenError(str(error), hint="correct [collector] ca_file") from error
     except OSError as error:
         raise DockwardenError(
             f"{settings.token_file} cannot be written: {error.strerror}", hint="run it as root"

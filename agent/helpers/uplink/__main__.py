@@ -16,7 +16,7 @@ from agent.helpers.uplink import host_identity, spool_table
 from agent.helpers.uplink.batch import CONTENT_TYPE
 from agent.helpers.uplink.http import Http
 from agent.helpers.uplink.outbox import Outbox
-from agent.helpers.uplink.session import Reply, Session, Unreachable
+from agent.helpers.uplink.session import Reply, Session
 from agent.helpers.uplink.uplink_order import Order, Said, order, to_line
 
 _MEMORY = 512 << 20  # bytes of address space
@@ -79,7 +79,7 @@ def main() -> int:
         )
     except host_identity.EnrolmentFailed as error:
         parent.say(Said(ended=True, why=str(error), refused=True))
-    except (Unreachable, OSError) as error:
+    except OSError as error:
         parent.say(Said(ended=True, why=str(error)))
     return 0
 

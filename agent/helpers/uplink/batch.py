@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent.helpers.uplink.outbox import Record
+from core.network.retry_delay import LONGEST, retry_after
 
 CONTENT_TYPE: Final = "application/cloudevents-batch+json"
-LONGEST_WAIT: Final = 900.0  # seconds; what a collector asks for beyond it is not honoured
 
 
 class Next(StrEnum):
@@ -77,7 +77,7 @@ def step(status: int, headers: Mapping[str, str], answer: bytes, sent: Sequence[
     if status in (401, 403):
         return Step(Next.REFUSED, error)
     if status == 429 or status >= 500 or status == 408:
-        return Step(Next.RETRY, error, after=_retry_after(headers))
+        return Step(Next.RETRY, error, after=min(retry_after(headers) or 0.0, LONGEST))
     return Step(Next.REFUSED, f"the collector answered {status}: {error}")
 
 
@@ -96,12 +96,6 @@ def _smaller(error: str, sent: Sequence[Record]) -> Step:
     if len(sent) > 1:
         return Step(Next.SPLIT, error)
     return Step(Next.QUARANTINE, error, {record.id: error for record in sent})
-
-
-def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds; a date (RFC 9110, 10.2.3) would need this host's clock to be right: not used."""
-    text = headers.get("retry-after", "").strip()
-    return min(float(text), LONGEST_WAIT) if text.isdecimal() and len(text) < 10 else 0.0
 
 
 def _parsed(answer: bytes) -> Mapping[str, Any]:

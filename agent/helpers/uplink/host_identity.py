@@ -67,8 +67,8 @@ def enrol(
         reply = post("/v1/enrol", content, {"Content-Type": "application/json"})
     except Unreachable as error:
         raise EnrolmentFailed(
-            f"the collector cannot be reached: {error}",
-            hint="check [collector] url, ca_file and the proxy",
+            f"the collector cannot be reached: {error.message}",
+            hint=error.hint or "check [collector] url, ca_file and the proxy",
         ) from error
     try:
         told = json.loads(reply.body)

@@ -10,11 +10,12 @@ from typing import Final, Protocol
 from agent.helpers.uplink import batch
 from agent.helpers.uplink.batch import Next, Step
 from agent.helpers.uplink.outbox import MOST_RECORDS, Outbox, Record
+from core.base_errors import DockwardenError
 
 LINGER_SECONDS: Final = 5.0  # it stays so long for what may follow
 
 
-class Unreachable(Exception):
+class Unreachable(DockwardenError):
     """No whole answer came; nothing is known of what became of the request."""
 
 
