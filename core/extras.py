@@ -11,7 +11,7 @@ from typing import Final
 _SIGNED: Final = ("tuf", "securesystemslib", "cryptography", "urllib3")
 MODULES: Final = {
     "signed": _SIGNED,
-    "registrar": (*_SIGNED, "yaml"),
+    "registrar": (*_SIGNED, "license_expression", "yaml"),
     "collector": (
         "alembic",
         "argon2",

@@ -126,7 +126,8 @@ class ScanResult:
     """One scanner's word on one platform of an image.
 
     `subject` is the manifest digest that was scanned, `packages_seen` how many packages the
-    scanner recognised, `report` the SHA-256 of its stored raw report.
+    scanner recognised, `ecosystems` the package types that it covers (empty: it does not say),
+    `report` the SHA-256 of its stored raw report.
     """
 
     scanner: Scanner
@@ -140,6 +141,7 @@ class ScanResult:
     licences: tuple[LicenceClaim, ...] = ()
     system: OperatingSystem | None = None
     packages_seen: int = 0
+    ecosystems: frozenset[str] = frozenset()
     databases: tuple[Database, ...] = ()
     report: Digest | None = None
 
@@ -172,7 +174,7 @@ class PlatformEvidence:
 class ImageEvidence:
     """Everything that is known of one image. `repository` is where it came from (domain and
     path), `id` the digest of its index or only manifest, `signed_by` the identities or keys whose
-    signature of `id` was verified."""
+    signature of `id` was verified, `upstream_released_at` when its upstream last released."""
 
     repository: str
     id: Digest
@@ -180,3 +182,4 @@ class ImageEvidence:
     platforms: tuple[PlatformEvidence, ...]
     tags: tuple[str, ...] = ()
     signed_by: frozenset[str] = field(default_factory=frozenset)
+    upstream_released_at: datetime | None = None
