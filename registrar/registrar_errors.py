@@ -21,3 +21,8 @@ class RepositoryBroken(DockwardenError):
 
 class HistoryFailed(DockwardenError):
     """The change is written, but git did not take it."""
+
+
+def wrong(at: str, message: str, hint: str) -> WorkspaceInvalid:
+    """What a file of the workspace says wrongly; `at` names file and key."""
+    return WorkspaceInvalid(f"{at}: {message}", hint=hint)

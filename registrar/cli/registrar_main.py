@@ -11,6 +11,7 @@ _COMMANDS_AT = {
     "init": "registrar.cli.governance.init:init",
     "key": "registrar.cli.governance.key:key",
     "scope": "registrar.cli.governance.scope:scope",
+    "fetch": "registrar.cli.images.fetch:fetch_images",
     "image": "registrar.cli.images.image:image",
     "deny": "registrar.cli.images.deny:deny",
     "waiver": "registrar.cli.images.waiver:waiver",

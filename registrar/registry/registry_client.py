@@ -147,6 +147,11 @@ class RegistryClient:
         self._session.expect(response, at, 200)
         return entries(Manifest(OCI_INDEX, Digest.of(response.body), response.body), at)
 
+    def has_referrers_api(self, repository: str, digest: Digest) -> bool:
+        """Whether the registry itself finds what refers to a manifest."""
+        response = self._session.ask("GET", repository, f"referrers/{digest}", accept=OCI_INDEX)
+        return response.status == 200
+
     def _finish(
         self,
         repository: str,

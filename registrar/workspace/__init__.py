@@ -7,6 +7,16 @@ from registrar.workspace.draft import Draft
 from registrar.workspace.enrolled_keys import EnrolledKey
 from registrar.workspace.folder import Workspace
 from registrar.workspace.membership import Members
+from registrar.workspace.private_registry import PrivateRegistry
 from registrar.workspace.rules import Rule, Rules, ScopeRule
 
-__all__ = ["Draft", "EnrolledKey", "Members", "Rule", "Rules", "ScopeRule", "Workspace"]
+__all__ = [
+    "Draft",
+    "EnrolledKey",
+    "Members",
+    "PrivateRegistry",
+    "Rule",
+    "Rules",
+    "ScopeRule",
+    "Workspace",
+]

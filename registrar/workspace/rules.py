@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from core.toml_fault import toml_fault
-from registrar.registrar_errors import WorkspaceInvalid
+from registrar.registrar_errors import WorkspaceInvalid, wrong
+from registrar.workspace.private_registry import PrivateRegistry, read_registry, registry_text
 
 FORMAT: Final = 1
 ROLES: Final = ("root", "targets", "emergency", "snapshot", "timestamp")
@@ -38,24 +39,28 @@ class ScopeRule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`registrar.toml`: the organization, its roles by name, and what new scopes start from."""
+    """`registrar.toml`: the organization, its roles by name, what new scopes start from, and the
+    registry that images are copied to (None: administrators copy them by other means)."""
 
     organization: str
     roles: Mapping[str, Rule]
     scopes: ScopeRule
+    registry: PrivateRegistry | None = None
 
 
 def read_rules(path: Path) -> Rules:
     """Raises `WorkspaceInvalid` naming file and key, or `OSError`."""
     table = _table(path)
-    _known(path.name, table, ("format", "organization", "scopes", *ROLES))
+    _known(path.name, table, ("format", "organization", "registry", "scopes", *ROLES))
     if table.get("format") != FORMAT:
-        raise _wrong(f"{path.name}: format", "it is not 1", "use a dockwarden that knows it")
+        raise wrong(f"{path.name}: format", "it is not 1", "use a dockwarden that knows it")
     organization = table.get("organization")
     if not isinstance(organization, str):
-        raise _wrong(f"{path.name}: organization", "it is missing", 'write "acme"')
+        raise wrong(f"{path.name}: organization", "it is missing", 'write "acme"')
     roles = {name: _rule(f"{path.name}: {name}", table.get(name)) for name in ROLES}
-    return Rules(organization, roles, _scope_rule(f"{path.name}: scopes", table.get("scopes")))
+    scopes = _scope_rule(f"{path.name}: scopes", table.get("scopes"))
+    registry = read_registry(f"{path.name}: registry", table.get("registry"))
+    return Rules(organization, roles, scopes, registry)
 
 
 def read_scope_rule(path: Path) -> ScopeRule:
@@ -66,6 +71,8 @@ def read_scope_rule(path: Path) -> ScopeRule:
 def write_rules(rules: Rules) -> bytes:
     """The inverse of `read_rules`."""
     text = f"format = {FORMAT}\norganization = {_text(rules.organization)}\n"
+    if rules.registry is not None:
+        text += f"\n[registry]\n{registry_text(rules.registry)}"
     for name in ROLES:
         text += f"\n[{name}]\n{_rule_text(rules.roles[name])}"
     return (text + f"\n[scopes]\n{_scope_text(rules.scopes)}").encode()
@@ -80,7 +87,7 @@ def lifetime_of(text: str, at: str) -> timedelta:
     """`24h` or `365d`; raises `WorkspaceInvalid`."""
     match = _LIFETIME.fullmatch(text)
     if match is None:
-        raise _wrong(at, f"{text[:40]!r} is not a time span", "write 24h or 365d")
+        raise wrong(at, f"{text[:40]!r} is not a time span", "write 24h or 365d")
     return int(match[1]) * (_HOUR if match[2] == "h" else _DAY)
 
 
@@ -92,18 +99,18 @@ def lifetime_text(lifetime: timedelta) -> str:
 
 def _rule(at: str, table: Any) -> Rule:
     if not isinstance(table, Mapping):
-        raise _wrong(at, "the table is missing", f"write [{at.rpartition(' ')[2]}] and its keys")
+        raise wrong(at, "the table is missing", f"write [{at.rpartition(' ')[2]}] and its keys")
     keys = table.get("keys", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise _wrong(f"{at}.keys", "it is not a list of names", 'write ["ann", "bob"]')
+        raise wrong(f"{at}.keys", "it is not a list of names", 'write ["ann", "bob"]')
     if len(set(keys)) != len(keys):
-        raise _wrong(f"{at}.keys", "a name comes twice", "name each administrator once")
+        raise wrong(f"{at}.keys", "a name comes twice", "name each administrator once")
     threshold = table.get("threshold")
     if type(threshold) is not int or threshold < 1:
-        raise _wrong(f"{at}.threshold", "it is not a number from 1", "write how many must sign")
+        raise wrong(f"{at}.threshold", "it is not a number from 1", "write how many must sign")
     valid = table.get("valid")
     if not isinstance(valid, str):
-        raise _wrong(f"{at}.valid", "it is missing", 'write "24h" or "365d"')
+        raise wrong(f"{at}.valid", "it is missing", 'write "24h" or "365d"')
     return Rule(tuple(keys), threshold, lifetime_of(valid, f"{at}.valid"))
 
 
@@ -112,7 +119,7 @@ def _scope_rule(at: str, table: Any) -> ScopeRule:
     _known(at, table, ("keys", "threshold", "valid", "requester_may_approve"))
     alone = table.get("requester_may_approve", False)
     if not isinstance(alone, bool):
-        raise _wrong(f"{at}.requester_may_approve", "it is neither true nor false", "write false")
+        raise wrong(f"{at}.requester_may_approve", "it is neither true nor false", "write false")
     return ScopeRule(rule, alone)
 
 
@@ -130,16 +137,16 @@ def _table(path: Path) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         fix = "save the file as UTF-8"
-        raise _wrong(str(path), f"byte {error.start} is not UTF-8", fix) from error
+        raise wrong(str(path), f"byte {error.start} is not UTF-8", fix) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, integers too long to be read
         problem = f"no TOML at {toml_fault(text)}: {error}"
-        raise _wrong(str(path), problem, "correct that place") from error
+        raise wrong(str(path), problem, "correct that place") from error
 
 
 def _known(at: str, table: Mapping[str, Any], names: Sequence[str]) -> None:
     for name in table:
         if name not in names:
-            raise _wrong(at, f"unknown key {name[:60]!r}", f"known are {', '.join(names)}")
+            raise wrong(at, f"unknown key {name[:60]!r}", f"known are {', '.join(names)}")
 
 
 def _rule_text(rule: Rule) -> str:
@@ -155,7 +162,3 @@ def _scope_text(rule: ScopeRule) -> str:
 
 def _text(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _wrong(at: str, message: str, hint: str) -> WorkspaceInvalid:
-    return WorkspaceInvalid(f"{at}: {message}", hint=hint)

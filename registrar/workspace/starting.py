@@ -8,6 +8,7 @@ from core.durable import make_directory
 from registrar.registrar_errors import WorkspaceInvalid
 from registrar.workspace.folder import RULES, Workspace, check_scope_name
 from registrar.workspace.history import start
+from registrar.workspace.private_registry import PrivateRegistry
 from registrar.workspace.rules import Rule, Rules, ScopeRule, write_rules
 
 _DAY: Final = timedelta(days=1)
@@ -27,7 +28,14 @@ _DEFAULTS: Final = {
 _SCOPE: Final = (2, 180)
 
 
-def start_workspace(path: Path, organization: str, *, solo: bool, git: bool) -> Workspace:
+def start_workspace(
+    path: Path,
+    organization: str,
+    registry: PrivateRegistry | None = None,
+    *,
+    solo: bool,
+    git: bool,
+) -> Workspace:
     """Make the folder and its rules; raises `WorkspaceInvalid` where something is already,
     or where the folder cannot be made."""
     check_scope_name(organization, "organization", parent=None)
@@ -49,6 +57,7 @@ def start_workspace(path: Path, organization: str, *, solo: bool, git: bool) -> 
         organization,
         {name: rule(*numbers) for name, numbers in _DEFAULTS.items()},
         ScopeRule(rule(*_SCOPE), requester_may_approve=solo),
+        registry,
     )
     workspace = Workspace(path.absolute())
     files = {path / RULES: write_rules(rules), path / ".gitignore": _IGNORED}

@@ -12,6 +12,9 @@ from core.image.digest import Digest
 from registrar.images.resolve import resolve
 from registrar.registry import Registries
 from registrar.registry.manifests import DOCKER_MANIFEST, OCI_INDEX
+from registrar.transfer.copying import copy_image
+from registrar.transfer.image_tree import read_tree
+from registrar.transfer.registry_repository import RegistryRepository
 from tests.lab.host import LabHost
 from tests.lab.images import BuiltImage
 from tests.lab.registry import Registry
@@ -85,6 +88,28 @@ def test_a_real_registry_takes_copies_byte_for_byte(
     assert client.referrers(target, name) == ()
     assert client.head(target, config, blob=True) == len(one.config)
     assert client.get_manifest(target, "copied").media_type != OCI_INDEX
+
+
+@pytest.mark.parametrize("media", ["docker", "oci"])
+def test_a_fetched_copy_is_what_an_engine_pulls(
+    host: LabHost,
+    registry_address: str,
+    registry: Registry,
+    push_image: Maker,
+    registries: Registries,
+    media: str,
+) -> None:
+    built = push_image(media=media)
+    client = registries.client(registry_address)
+    source = RegistryRepository(client, built.repository)
+    tree = read_tree(source, source.manifest(built.tag))
+    target = RegistryRepository(client, f"approved/docker.io/{built.repository}")
+    copy_image(source, target, tree, tags=("1",))
+    name = f"{registry.address}/{target.path}:1"
+    host.docker("pull", name)
+    repo_digests = host.docker("image", "inspect", name, "-f", '{{join .RepoDigests " "}}').stdout
+    assert f"{registry.address}/{target.path}@{built.top_digest}" in repo_digests.split()
+    assert host.docker("run", "--rm", name, "true").returncode == 0
 
 
 def test_what_runs_on_an_engine_is_seeded_approved_and_evaluated_as_there(

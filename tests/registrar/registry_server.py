@@ -44,6 +44,7 @@ class Stored:
             kind = image.media_type("manifest")
             self.put(image.repository, one.manifest_digest, kind, one.manifest)
             self.blobs[one.config_digest] = one.config
+            self.blobs |= {made.digest: made.blob for made in one.layers}
         top = image.index or image.images[0].manifest
         kind = image.media_type("manifest" if image.index is None else "index")
         self.put(image.repository, tag or image.tag, kind, top)

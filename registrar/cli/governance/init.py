@@ -20,6 +20,7 @@ from registrar.repository.publishing import publish
 from registrar.repository.signing import sign, signing
 from registrar.workspace import Workspace
 from registrar.workspace.membership import ADMINISTRATOR
+from registrar.workspace.private_registry import read_registry
 from registrar.workspace.starting import start_workspace
 
 _SOLO = "solo"
@@ -34,13 +35,20 @@ _ONLINE = {"online-snapshot": "snapshot", "online-timestamp": "timestamp"}
     show_default=True,
     help="The name of the organization, which is the top scope.",
 )
+@click.option(
+    "--registry",
+    "address",
+    help="The private registry that `fetch` copies images to, such as registry.acme.example.",
+)
 @click.option("--solo", is_flag=True, help="For one person: make one key, sign and publish now.")
 @click.option("--git/--no-git", default=True, show_default=True, help="Keep the history in git.")
 @keys_option
 @passphrase_option
 def init(
     directory: Path,
+    *,
     organization: str,
+    address: str | None,
     solo: bool,
     git: bool,
     keys_directory: Path,
@@ -57,7 +65,8 @@ def init(
         for name in (_SOLO, *_ONLINE):
             folder.check_free(name)
         ask("Passphrase for the new keys")
-    workspace = start_workspace(directory, organization, solo=solo, git=git)
+    registry = read_registry("--registry", {"address": address}) if address else None
+    workspace = start_workspace(directory, organization, registry, solo=solo, git=git)
     say(f"{directory}: made, for the organization {organization}")
     if not solo:
         root = workspace.rules().roles["root"].threshold

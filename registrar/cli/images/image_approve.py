@@ -32,10 +32,11 @@ from registrar.images.approving import (
 )
 from registrar.images.batch_resolution import resolve_batch
 from registrar.images.durations import DAY, end, later
+from registrar.images.fetching import as_approved, to_resolve
 from registrar.images.resolve import ResolvedImage, resolve
 from registrar.images.scope_chain import chain_of
 from registrar.registrar_clock import now as read_clock
-from registrar.registry import Registries
+from registrar.registry import NotInRegistry, Registries
 from registrar.seeding.seeds import Entry, check_same, read_seed
 from registrar.workspace import Draft, Workspace
 
@@ -105,7 +106,8 @@ def approve(
     """Approve images for a scope and all scopes below it.
 
     The command reads every digest (index, manifests, configs, chain IDs) from the registry and
-    computes it here. It signs nothing: run `review`, `sign` and `publish` afterwards.
+    computes it here. Where registrar.toml names a registry, a public image is approved as the copy
+    that `fetch` made. It signs nothing: run `review`, `sign` and `publish` afterwards.
 
     \b
     Examples:
@@ -133,13 +135,16 @@ def approve(
         evidence=Digest.of(evidence.read_bytes()) if evidence else None,
     )
     registries = registries_of(plain_http, ca_file, docker_config)
-    images, failed = _images(references, tags, seed, registries)
+    registry = workspace.rules().registry
+    found, failed = _images([to_resolve(r, registry) for r in references], tags, seed, registries)
+    images = [as_approved(image, registry) for image in found]
     vetted = [vet(approval_of(image, terms, now=now), chain, now=now) for image in images]
     good = _shown(vetted)
     refused = len(failed) + len(vetted) - len(good)
     for text, error in failed:
         note(f"not resolved: {text}\n  {error.message}".replace("\n", " "))
-        note(f"  fix: {error.hint}")
+        fetched = registry is not None and isinstance(error, NotInRegistry)
+        note(f"  fix: {'`fetch` the image first' if fetched else error.hint}")
     if refused and not (skip_failed and good):
         raise NotApproved(
             f"{counted(refused, 'image')} cannot be approved; nothing was changed",
@@ -168,7 +173,7 @@ def _images(
         raise click.UsageError("Give references, or a proposal with --from.")
     if tags and (len(references) != 1 or seed):
         raise click.UsageError("--tag needs exactly one reference.")
-    if len(references) == 1:
+    if tags:
         return [resolve(references[0], registries, tags=tags)], []
     entries = read_seed(seed) if seed else [Entry(text) for text in references]
     outcomes = resolve_batch(
