@@ -16,6 +16,7 @@ _COMMANDS_AT = {
     "deny": "registrar.cli.images.deny:deny",
     "waiver": "registrar.cli.images.waiver:waiver",
     "policy": "registrar.cli.governance.policy_commands:policy",
+    "evidence": "registrar.cli.images.evidence_commands:evidence",
     "review": "registrar.cli.publication.review:review",
     "lint": "registrar.cli.publication.lint:lint",
     "sign": "registrar.cli.publication.sign:sign",

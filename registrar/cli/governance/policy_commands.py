@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from core.terminal.printing import counted, emit_json
+from registrar.cli.governance import approval_policy_commands
 from registrar.cli.images.image_options import (
     all_drafts,
     one_line,
@@ -24,7 +25,16 @@ from registrar.workspace import Draft, Workspace
 
 @click.group()
 def policy() -> None:
-    """Set what a level requires of its own approvals and of all below."""
+    """Set what a level requires of its own approvals and of all below.
+
+    `set` and `show` are about what hosts check in every approval. `lint`, `explain` and `test`
+    are about policy.yaml: what an image has to satisfy before it is approved.
+    """
+
+
+policy.add_command(approval_policy_commands.lint)
+policy.add_command(approval_policy_commands.explain)
+policy.add_command(approval_policy_commands.test)
 
 
 @policy.command(name="set")
