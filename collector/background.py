@@ -11,18 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import httpx
-
+from collector.alert_webhook import deliver
 from collector.collector_errors import StoreUnavailable
 from collector.store import partitions, silence
 from collector.store.database import Database
 from collector.store.retention import Retention, prune
-from collector.store.silence import Alert
-from core.findings.finding_record import timestamp
 
 SILENCE_SECONDS = 15.0
 _HOURLY_SECONDS = 3600.0
-_WEBHOOK_SECONDS = 10.0
 _log = logging.getLogger("dockwarden.collector")
 
 
@@ -90,30 +86,6 @@ class Background:
         alerts = silence.claim(self.database, now)
         if not alerts:
             return
-        try:
-            answer = httpx.post(self.webhook, json=_body(alerts), timeout=_WEBHOOK_SECONDS)
-            well = answer.is_success
-            trouble = f"status {answer.status_code}"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            well, trouble = False, type(error).__name__
-        if not well:
+        if trouble := deliver(self.webhook, alerts):
             _log.warning("collector.webhook_failed", extra={"trouble": trouble})
-        silence.settle(self.database, alerts, now, well=well)
-
-
-def _body(alerts: list[Alert]) -> dict[str, object]:
-    return {
-        "version": 1,
-        "alerts": [
-            {
-                "id": alert.id,
-                "at": timestamp(alert.at),
-                "host_id": alert.host_id,
-                "host": alert.name,
-                "status": alert.status,
-                "was": alert.was,
-                "reasons": alert.reasons,
-            }
-            for alert in alerts
-        ],
-    }
+        silence.settle(self.database, alerts, now, well=not trouble)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final
 
 # Modules by extra: one for each distribution that pyproject.toml lists (a test compares them).
-_SIGNED: Final = ("tuf", "securesystemslib", "cryptography", "urllib3")
+_SIGNED: Final = ("tuf", "securesystemslib", "cryptography")
 MODULES: Final = {
     "signed": _SIGNED,
     "registrar": (*_SIGNED, "license_expression", "yaml"),

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from collector.httpx_transport import PolicyTransport
 from collector.model.accounts import Role
 from collector.web.login import safe_next, sign_in
 from collector.web.render import rendered
@@ -30,7 +31,7 @@ from collector.web.routing import context_of
 log = logging.getLogger("collector.web.oidc")
 
 _LIFETIME: Final = 600  # seconds that a login may take
-_TIMEOUT: Final = 10.0  # seconds that each of the provider's answers may take
+SECONDS: Final = 10.0  # for each request to the provider as a whole
 _WANTED: Final = "wanted"
 # What the provider can do wrong: refuse, be away, or answer with what cannot be believed.
 _FAILURES: Final = (
@@ -45,7 +46,7 @@ _FAILURES: Final = (
 
 def oidc_routes(ports: Ports, settings: PageSettings, oidc: OidcSettings) -> list[Route]:
     """The two addresses of the flow; the provider has to know `URL/login/oidc/callback`."""
-    provider = _provider(oidc)
+    provider = provider_client(oidc)
 
     async def start(request: Request) -> Response:
         request.session[_WANTED] = safe_next(request.query_params.get("next", ""))
@@ -109,7 +110,8 @@ def _finish(
     return sign_in(context, rendered(context, "signed_in.html", parsed=parsed), who, role)
 
 
-def _provider(oidc: OidcSettings) -> Any:
+def provider_client(oidc: OidcSettings, seconds: float = SECONDS) -> Any:
+    """authlib's client of the provider; `seconds` bound each of its requests as a whole."""
     registry = OAuth()
     registry.register(
         "company",
@@ -119,7 +121,8 @@ def _provider(oidc: OidcSettings) -> Any:
         client_kwargs={
             "scope": oidc.scopes,
             "code_challenge_method": "S256",
-            "timeout": _TIMEOUT,
+            "transport": PolicyTransport(seconds),
+            "trust_env": False,
         },
     )
     return registry.create_client("company")

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import select
 import socket
 import threading
@@ -11,17 +12,18 @@ from typing import Any, cast
 
 class TimedSocket:
     """What http.client needs of a socket; nothing takes longer than until `ends`, an instant of
-    `time.monotonic`. http.client closes it when it likes; `end` really does."""
+    `time.monotonic`, and no single wait longer than `idle` seconds. http.client closes it when it
+    likes; `end` really does."""
 
-    def __init__(self, plain: socket.socket, ends: float) -> None:
-        self.ends = ends
+    def __init__(self, plain: socket.socket, ends: float, idle: float = math.inf) -> None:
+        self.ends, self.idle = ends, idle
         self._socket = plain
 
     def sendall(self, data: bytes) -> None:
         """All of it. Raises `TimeoutError`."""
         rest = memoryview(data)
         while rest:
-            self._socket.settimeout(left(self.ends))
+            self._socket.settimeout(self._patience())
             rest = rest[self._socket.send(rest) :]
 
     def makefile(self, *_mode: object) -> io.BufferedReader:
@@ -30,8 +32,11 @@ class TimedSocket:
 
     def receive(self, buffer: memoryview) -> int:
         """Into the buffer; 0 at the end. Raises `TimeoutError`."""
-        self._socket.settimeout(left(self.ends))
+        self._socket.settimeout(self._patience())
         return self._socket.recv_into(buffer)
+
+    def _patience(self) -> float:
+        return min(left(self.ends), self.idle)
 
     def fileno(self) -> int:
         """For poll."""

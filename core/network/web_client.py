@@ -86,8 +86,9 @@ class WebClient:
     ) -> WebResponse:
         way = Way(address, proxy_for(address, self._environ))
         with _Faults(way):
-            link = self._taken(way) or Link.open(way, ends, self._trusted)
-            link.timed.ends = ends
+            connected = min(ends, time.monotonic() + limits.idle)
+            link = self._taken(way) or Link.open(way, connected, self._trusted)
+            link.timed.ends, link.timed.idle = ends, limits.idle
             try:
                 return link.exchange(request, way, headers, limits, into, keep=self._keep > 0)
             finally:

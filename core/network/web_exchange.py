@@ -1,8 +1,9 @@
 """One request and its answer over one connection; knows no redirects and keeps no connections."""
 
 import http.client
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from core import __version__
@@ -35,13 +36,15 @@ class WebRequest:
 
 @dataclass(frozen=True, slots=True)
 class WebLimits:
-    """`seconds` bound everything, from the name's look-up over all redirects to the last byte;
-    `body` is in bytes; with `cut` what is longer is cut off instead of being an error."""
+    """`seconds` bound everything, from the name's look-up over all redirects to the last byte,
+    `idle` (seconds) connecting and each single wait; `body` is in bytes; with `cut` what is longer
+    is cut off instead of being an error."""
 
     seconds: float
     body: int = ANSWER_LIMIT
     cut: bool = False
     redirects: int = REDIRECTS
+    idle: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class Link:
         if answer.status == _LOGIN_AT_PROXY and way.proxy:
             raise _login_wanted(way.address, way.proxy)
         sink = into if answer.status == _SUCCESS else None
+        if into is not None and sink is None:  # what is not the file goes to memory
+            limits = replace(limits, body=min(limits.body, ANSWER_LIMIT))
         body, whole = _body(answer, limits, sink, way.address)
         answer.close()
         self.reusable = whole and keep and not answer.will_close

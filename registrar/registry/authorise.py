@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from core.network.web_exchange import WebResponse
 from registrar.registry.credentials import Credentials
 from registrar.registry.registry_errors import RegistryRefused
-from registrar.registry.transport import Request, Response, Transport
+from registrar.registry.transport import Request, Transport
 
 CLIENT: Final = "dockwarden-registrar"
 _TOKEN_LIMIT: Final = 1 << 20
@@ -59,7 +60,7 @@ class Authoriser:
             value = self._accepted.get(scopes, "")
         return {"Authorization": value} if value else {}
 
-    def respond(self, refused: Response, scopes: tuple[str, ...], url: str) -> Mapping[str, str]:
+    def respond(self, refused: WebResponse, scopes: tuple[str, ...], url: str) -> Mapping[str, str]:
         """What to send with a second try, after a 401. Raises `RegistryRefused`."""
         offered = challenges(refused.headers.get("www-authenticate", ""))
         if "bearer" in offered:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 from urllib.parse import urlencode
 
 from core.image.digest import Digest
+from core.network.web_exchange import WebResponse
 from registrar.registry.credentials import Credentials
 from registrar.registry.manifests import (
     ACCEPT,
@@ -23,7 +24,7 @@ from registrar.registry.manifests import (
 )
 from registrar.registry.registry_errors import NotAsClaimed
 from registrar.registry.registry_session import RegistrySession, scopes
-from registrar.registry.transport import SMALL, Request, Response, Transport
+from registrar.registry.transport import SMALL, Request, Transport
 
 PAGES: Final = 1_000
 _CHUNK: Final = 1 << 20
@@ -156,7 +157,7 @@ class RegistryClient:
         self,
         repository: str,
         digest: Digest,
-        begun: Response,
+        begun: WebResponse,
         content: bytes | BinaryIO,
         size: int | None,
     ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 from urllib.parse import quote, urljoin
 
+from core.network.web_exchange import WebResponse
 from registrar.registry.authorise import Authoriser
 from registrar.registry.credentials import HUB, Credentials
 from registrar.registry.registry_errors import (
@@ -15,7 +16,7 @@ from registrar.registry.registry_errors import (
     RegistryError,
     RegistryRefused,
 )
-from registrar.registry.transport import SMALL, Request, Response, Transport
+from registrar.registry.transport import SMALL, Request, Transport
 
 HUB_HOST: Final = "registry-1.docker.io"  # where docker.io's images really are
 _LOCAL = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]+)?")
@@ -64,14 +65,14 @@ class RegistrySession:
         limit: int = SMALL,
         push: bool = False,
         source: str = "",
-    ) -> Response:
+    ) -> WebResponse:
         """A request about a repository; `place` is what follows `/v2/<repository>/`."""
         url = f"{self._root}{quote(repository)}/{place}"
         sent = {"Accept": accept, **(headers or {})}
         request = Request(method, url, sent, body, None, sink, limit)
         return self.send(request, scopes(repository, push=push, source=source))
 
-    def send(self, request: Request, wanted: tuple[str, ...]) -> Response:
+    def send(self, request: Request, wanted: tuple[str, ...]) -> WebResponse:
         """A request with the authority of these scopes, unless it goes elsewhere, such as an
         upload to a storage that the registry named."""
         if not request.url.startswith(self._origin):
@@ -85,7 +86,7 @@ class RegistrySession:
         """An address of an answer, which may be relative."""
         return urljoin(self._root, location)
 
-    def next_page(self, response: Response, repository: str) -> str | None:
+    def next_page(self, response: WebResponse, repository: str) -> str | None:
         """Where a list goes on (RFC 8288), below the repository; None at its end."""
         found = _NEXT.search(response.headers.get("link", ""))
         if found is None:
@@ -96,7 +97,7 @@ class RegistrySession:
             raise NotAsClaimed(f"{self.domain} continues its tags elsewhere", hint="name a tag")
         return target.removeprefix(base)
 
-    def expect(self, response: Response, at: str, *wanted: int) -> None:
+    def expect(self, response: WebResponse, at: str, *wanted: int) -> None:
         """Raise what an answer of another status means."""
         if response.status in wanted:
             return
@@ -115,7 +116,7 @@ class RegistrySession:
             )
         raise RegistryError(message, hint="look into the registry's log")
 
-    def _with(self, request: Request, authority: Mapping[str, str]) -> Response:
+    def _with(self, request: Request, authority: Mapping[str, str]) -> WebResponse:
         return self._transport.send(replace(request, headers={**request.headers, **authority}))
 
 

@@ -1,9 +1,11 @@
 """Every HTTP client of the three programs, each asked in the same way: one request."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from tuf.api.exceptions import DownloadError
 
@@ -18,7 +20,15 @@ from agent.helpers.sync.tuf.fetcher import Fetcher
 from agent.helpers.uplink import host_identity
 from agent.helpers.uplink.http import Http
 from agent.helpers.uplink.session import Unreachable
+from collector import alert_webhook
+from collector.web.oidc import provider_client
+from collector.web.request_context import OidcSettings
 from core.network.web_errors import WebUnusable
+from registrar.registrar_errors import RepositoryBroken
+from registrar.registry import RegistryError, Transport
+from registrar.registry.transport import Limits
+from registrar.registry.transport import Request as RegistryRequest
+from registrar.repository.remote import Served
 from tests.control.fake_host import listed
 from tests.fakes.findings import AT, a_finding
 from tests.patience import PATIENCE
@@ -37,7 +47,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Client:
     """`ask` sends one request and returns whether the answer was a good one; or raises one of
-    `errors`. `method`: GET follows redirects."""
+    `errors`. `method`: only GET follows redirects."""
 
     name: str
     ask: Callable[[Asked], bool]
@@ -93,6 +103,35 @@ def _webhook(asked: Asked) -> bool:
     return hook.send([a_finding()]) == 0
 
 
+def _registry(asked: Asked) -> bool:
+    limits = Limits(asked.seconds, asked.seconds, attempts=1)
+    transport = Transport(ca_file=Path(asked.ca_file), limits=limits)
+    return transport.send(RegistryRequest("GET", f"{asked.root}/v2/")).status == 200
+
+
+def _served(asked: Asked) -> bool:
+    served = Served(asked.root, Path(asked.ca_file), seconds=asked.seconds)
+    return served.read("metadata/timestamp.json") is not None
+
+
+class NotDelivered(Exception):
+    """The collector's webhook says why instead of raising."""
+
+
+def _alerts(asked: Asked) -> bool:
+    asked.patch.setenv("SSL_CERT_FILE", asked.ca_file)  # it has no key for a CA file
+    if trouble := alert_webhook.deliver(f"{asked.root}/hook", [], seconds=asked.seconds):
+        raise NotDelivered(trouble)
+    return True
+
+
+def _oidc(asked: Asked) -> bool:
+    asked.patch.setenv("SSL_CERT_FILE", asked.ca_file)
+
+    client = provider_client(OidcSettings(asked.root, "id", "secret", {}), asked.seconds)
+    return "host_id" in asyncio.run(client.load_server_metadata())
+
+
 POLL = Client("poll", _poll, (SyncFailed,))
 SYNC = Client("sync", _sync, (DownloadError, WebUnusable))
 
@@ -101,4 +140,9 @@ ENROL = Client("enrol", _enrol, (host_identity.EnrolmentFailed,), "POST")
 OTLP = Client("otlp", _otlp, (SinkFailed,), "POST")
 WEBHOOK = Client("webhook", _webhook, (SinkFailed,), "POST")
 
-CLIENTS = [POLL, SYNC, UPLINK, ENROL, OTLP, WEBHOOK]
+REGISTRY = Client("registry", _registry, (RegistryError,))
+SERVED = Client("verify", _served, (RepositoryBroken,))
+ALERTS = Client("alerts", _alerts, (NotDelivered,), "POST")
+OIDC = Client("oidc", _oidc, (httpx.HTTPError,), "GET without redirects")
+
+CLIENTS = [POLL, SYNC, UPLINK, ENROL, OTLP, WEBHOOK, REGISTRY, SERVED, ALERTS, OIDC]

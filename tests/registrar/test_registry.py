@@ -23,7 +23,6 @@ from registrar.registry import (
 from registrar.registry.authorise import challenges
 from registrar.registry.credentials import Credentials, credentials_for
 from registrar.registry.manifests import OCI_INDEX, OCI_MANIFEST
-from registrar.registry.retry import LONGEST, pause_s
 from registrar.registry.transport import Limits
 from tests.patience import PATIENCE
 from tests.registrar.registry_server import Stored, basic, make_image, serving
@@ -51,7 +50,7 @@ def client(stored: Stored, pauses: list[float]) -> RegistryClient:
 def client_of(
     stored: Stored, pauses: list[float], known: Credentials | None = None
 ) -> RegistryClient:
-    limits = Limits(connect_s=PATIENCE, read_s=PATIENCE, deadline_s=PATIENCE, attempts=3)
+    limits = Limits(idle_s=PATIENCE, deadline_s=PATIENCE, attempts=3)
     transport = Transport(limits=limits, sleep=pauses.append, jitter=lambda: 0.5)
     return RegistryClient(stored.address, transport, credentials=known)
 
@@ -86,7 +85,7 @@ def test_a_changed_blob_is_refused(stored: Stored, client: RegistryClient) -> No
 def test_more_bytes_than_the_limit_are_not_read(stored: Stored, client: RegistryClient) -> None:
     content = b"x" * 100_000
     stored.blobs[str(Digest.of(content))] = content
-    with pytest.raises(NotAsClaimed, match="more than 99999 bytes"):
+    with pytest.raises(NotAsClaimed, match="longer than 99999 bytes"):
         client.get_blob("team/web", Digest.of(content), limit=99_999)
     assert client.get_blob("team/web", Digest.of(content), limit=100_000) == content
 
@@ -122,7 +121,7 @@ def test_a_busy_registry_is_asked_again_when_it_says(
     answers: list[Reply] = [(429, {"Retry-After": "7"}, b""), (503, {}, b"")]
     stored.hook = lambda _m, _p, _h: answers.pop(0) if answers else None
     assert str(client.get_manifest("team/web", "1").digest) == image.top_digest
-    assert pauses == [7.5, 1.0]
+    assert pauses == pytest.approx([7.35, 1.0])
 
 
 def test_a_registry_that_stays_busy_is_reported(
@@ -138,19 +137,9 @@ def test_a_registry_that_stays_busy_is_reported(
 def test_a_dead_registry_is_reported(pauses: list[float]) -> None:
     with serving() as gone:
         pass
-    with pytest.raises(RegistryUnavailable, match="does not answer"):
+    with pytest.raises(RegistryUnavailable, match="the connection was refused"):
         client_of(gone, pauses).get_manifest("team/web", "1")
     assert len(pauses) == 2
-
-
-def test_a_retry_after_that_is_a_date_counts_from_the_answers_own() -> None:
-    sent = {
-        "date": "Mon, 23 Nov 2026 12:00:00 GMT",
-        "retry-after": "Mon, 23 Nov 2026 12:00:20 GMT",
-    }
-    assert pause_s(1, sent, 0.0) == 20.0
-    assert pause_s(1, {"retry-after": str(int(LONGEST) + 1)}, 0.0) is None
-    assert pause_s(1, {"retry-after": "soon"}, 0.5) == 0.5
 
 
 def asks_for_a_token(stored: Stored, *, accepts: str) -> None:
@@ -226,7 +215,7 @@ def test_a_token_does_not_follow_to_a_storage_elsewhere(
 
 def test_a_ring_of_redirects_ends(stored: Stored, client: RegistryClient) -> None:
     stored.hook = lambda _m, path, _h: (302, {"Location": path}, b"")
-    with pytest.raises(NotAsClaimed, match="redirects more than"):
+    with pytest.raises(NotAsClaimed, match="more than 5 redirects"):
         client.get_manifest("team/web", "1")
 
 

@@ -76,9 +76,7 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 def transport(ca_file: Path | None, pauses: list[float] | None = None) -> Transport:
     waited: list[float] = [] if pauses is None else pauses
-    return Transport(
-        ca_file=ca_file, limits=Limits(PATIENCE, PATIENCE, PATIENCE, 3), sleep=waited.append
-    )
+    return Transport(ca_file=ca_file, limits=Limits(PATIENCE, PATIENCE, 3), sleep=waited.append)
 
 
 def test_a_certificate_of_a_known_authority_is_trusted(served: tuple[str, Path]) -> None:
@@ -96,7 +94,7 @@ def test_any_other_is_refused_at_once_with_the_way_out(served: tuple[str, Path])
 
 def test_nobody_is_sent_on_to_a_place_without_tls(served: tuple[str, Path]) -> None:
     address, certificate = served
-    with pytest.raises(NotAsClaimed, match="without TLS"):
+    with pytest.raises(NotAsClaimed, match="which is less safe"):
         transport(certificate).send(Request("GET", f"{address}/moved"))
 
 
