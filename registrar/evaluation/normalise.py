@@ -29,19 +29,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Records of the same vulnerability in the same version of a source package."""
+    """Records of the same vulnerability in the same version of a source package. `names` are every
+    id and alias, `id` is a CVE where there is one, else the first by name."""
 
     records: tuple[Record, ...]
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Every id and alias."""
-        return frozenset().union(*(_names(record.said) for record in self.records))
-
-    @property
-    def id(self) -> str:
-        """A CVE where there is one, else the first by name."""
-        return min(self.names, key=lambda name: (not name.startswith(_CVE), name))
+    names: frozenset[str]
+    id: str
 
     @property
     def fixed_in(self) -> str:
@@ -93,8 +86,14 @@ def _groups(records: Iterable[Record]) -> Iterator[Group]:
         groups = [group for group in groups if id(group) not in met]
         groups.append(home)
         index.update(dict.fromkeys(home[0], home))
-    found = [Group(tuple(sorted(kept, key=_order))) for _, kept in groups]
+    found = [_group(names, kept) for names, kept in groups]
     return iter(sorted(found, key=lambda group: group.id))
+
+
+def _group(names: set[str], records: list[Record]) -> Group:
+    cves = [name for name in names if name.startswith(_CVE)]
+    records.sort(key=_order)
+    return Group(tuple(records), frozenset(names), min(cves or names))
 
 
 def _order(record: Record) -> tuple[str, str, str]:

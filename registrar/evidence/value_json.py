@@ -3,23 +3,31 @@
 What equals its default is left out, so that a later field changes no file that is there already.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from core.base_errors import DockwardenError, InvalidDigest
 from core.image.digest import Digest
 
-Reader = Callable[[Any, str], Any]
+Reader = Callable[[Any], Any]
 _REQUIRED: Any = object()
 
 
 class EvidenceInvalid(DockwardenError):
     """The evidence is not what its format demands; the message names the file and the place."""
+
+
+class _Fault(Exception):
+    """What is wrong; the readers around it add the path, innermost first."""
+
+    def __init__(self, problem: str, *path: str) -> None:
+        super().__init__(problem)
+        self.problem, self.path = problem, list(path)
 
 
 def document_of(value: Any) -> Any:
@@ -47,7 +55,10 @@ def document_of(value: Any) -> Any:
 
 def value_of(kind: type, document: Any, at: str) -> Any:
     """The inverse of `document_of` for a dataclass; raises `EvidenceInvalid`."""
-    return _reader(kind)(document, at)
+    try:
+        return _reader(kind)(document)
+    except _Fault as fault:
+        raise wrong(at + "".join(reversed(fault.path)), fault.problem) from fault
 
 
 def instant_text(instant: datetime) -> str:
@@ -80,27 +91,38 @@ def _record(kind: Any) -> Reader:
     readers = {field.name: _reader(hints[field.name]) for field in fields(kind)}
     required = [field.name for field in fields(kind) if _default(field) is _REQUIRED]
 
-    def read(document: Any, at: str) -> Any:
-        if not isinstance(document, Mapping):
-            raise wrong(at, "it is not an object")
+    def read(document: Any) -> Any:
+        if type(document) is not dict:
+            raise _Fault("it is not an object")
         found = {}
         for name, item in document.items():
             if name not in readers:
-                raise wrong(at, f"unknown key {name[:60]!r}")
-            found[name] = readers[name](item, f"{at}.{name}")
+                raise _Fault(f"unknown key {name[:60]!r}")
+            try:
+                found[name] = readers[name](item)
+            except _Fault as fault:
+                fault.path.append(f".{name}")
+                raise
         for name in required:
             if name not in found:
-                raise wrong(f"{at}.{name}", "it is missing")
+                raise _Fault("it is missing", f".{name}")
         return kind(**found)
 
     return read
 
 
 def _listed(item: Reader, kind: Any, length: int | None) -> Reader:
-    def read(document: Any, at: str) -> Any:
-        if not isinstance(document, list) or length not in (None, len(document)):
-            raise wrong(at, "it is not a list of the right length")
-        return kind(item(entry, f"{at}[{n}]") for n, entry in enumerate(document))
+    def read(document: Any) -> Any:
+        if type(document) is not list or length not in (None, len(document)):
+            raise _Fault("it is not a list of the right length")
+        found: list[Any] = []
+        try:
+            for entry in document:
+                found.append(item(entry))
+        except _Fault as fault:
+            fault.path.append(f"[{len(found)}]")
+            raise
+        return kind(found)
 
     return read
 
@@ -108,38 +130,45 @@ def _listed(item: Reader, kind: Any, length: int | None) -> Reader:
 def _word(kind: type[Enum]) -> Reader:
     words = {document_of(member): member for member in kind}
 
-    def read(document: Any, at: str) -> Any:
+    def read(document: Any) -> Any:
         if not isinstance(document, str) or document not in words:
-            raise wrong(at, f"it is none of {', '.join(words)}")
+            raise _Fault(f"it is none of {', '.join(words)}")
         return words[document]
 
     return read
 
 
 def _plain(kind: type) -> Reader:
-    def read(document: Any, at: str) -> Any:
+    def read(document: Any) -> Any:
         if type(document) is not kind:
-            raise wrong(at, f"it is not a {kind.__name__}")
+            raise _Fault(f"it is not a {kind.__name__}")
         return document
 
     return read
 
 
-def _digest(document: Any, at: str) -> Digest:
+def _digest(document: Any) -> Digest:
     try:
         return Digest.parse(document if isinstance(document, str) else "")
     except InvalidDigest as error:
-        raise wrong(at, error.message) from error
+        raise _Fault(error.message) from error
 
 
-def _instant(document: Any, at: str) -> datetime:
+def _instant(document: Any) -> datetime:
+    instant = _instant_of(document) if isinstance(document, str) else None
+    if instant is None:
+        raise _Fault("it is not an instant in UTC such as 2027-05-22T08:00:00Z")
+    return instant
+
+
+@lru_cache(maxsize=4096)
+def _instant_of(text: str) -> datetime | None:
     try:
-        instant = datetime.fromisoformat(document)
-        if instant.tzinfo is not None and instant_text(instant) == document:
-            return instant
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise wrong(at, "it is not an instant in UTC such as 2027-05-22T08:00:00Z")
+        instant = datetime.fromisoformat(text)
+        is_ours = instant.tzinfo is not None and instant_text(instant) == text
+    except (ValueError, OverflowError):
+        return None
+    return instant if is_ours else None
 
 
 def _default(field: Field[Any]) -> Any:

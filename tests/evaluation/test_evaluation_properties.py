@@ -35,7 +35,7 @@ def _no_better(after: Evaluation, before: Evaluation, *, but: str = "") -> None:
 
 
 @given(scanned, policies, policies)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_tightening_a_policy_never_helps(
     evidence: ImageEvidence, parent: ApprovalPolicy, child: ApprovalPolicy
 ) -> None:
@@ -45,7 +45,7 @@ def test_tightening_a_policy_never_helps(
 
 
 @given(policies, policies, policies)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_levels_combine_the_same_from_above_and_from_below(
     one: ApprovalPolicy, two: ApprovalPolicy, three: ApprovalPolicy
 ) -> None:
@@ -81,7 +81,7 @@ def _replaced(evidence: ImageEvidence, n: int, platform: PlatformEvidence) -> Im
 
 
 @given(scanned, policies, st.one_of(vulnerabilities, problems, claims), st.data())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_adding_a_finding_never_helps(
     evidence: ImageEvidence, policy: ApprovalPolicy, added: object, data: st.DataObject
 ) -> None:
@@ -91,7 +91,7 @@ def test_adding_a_finding_never_helps(
 
 
 @given(scanned, policies, st.data())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_a_missing_report_never_helps(
     evidence: ImageEvidence, policy: ApprovalPolicy, data: st.DataObject
 ) -> None:
@@ -116,7 +116,7 @@ def _twice(platform: PlatformEvidence, name: str) -> PlatformEvidence:
 
 
 @given(scanned, policies)
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_one_scanner_twice_is_one(evidence: ImageEvidence, policy: ApprovalPolicy) -> None:
     """The same engines again, under another name: nothing gets better."""
     doubled = replace(evidence, platforms=tuple(_twice(p, "again") for p in evidence.platforms))
@@ -126,7 +126,7 @@ def test_one_scanner_twice_is_one(evidence: ImageEvidence, policy: ApprovalPolic
 
 
 @given(scanned, policies)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_the_result_depends_on_evidence_policy_and_time_alone(
     evidence: ImageEvidence, policy: ApprovalPolicy
 ) -> None:
