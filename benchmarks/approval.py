@@ -79,18 +79,17 @@ def measure(folder: Path, size: int) -> dict[str, Figure]:
     for path in folder.glob("sha256/??/*.json"):
         json.loads(path.read_bytes())
     plain = time.process_time() - began
-    began = time.process_time()
-    stored = store.latest()
-    read = time.process_time() - began
-    began = time.process_time()
-    for item in stored:
-        evaluate(item.evidence, POLICY, support=our_table(), now=NOW)
-    evaluated = time.process_time() - began
+    whole, evaluated = time.process_time(), 0.0
+    for stored in store.latest():
+        began = time.process_time()
+        evaluate(stored.evidence, POLICY, support=our_table(), now=NOW)
+        evaluated += time.process_time() - began
+    whole = time.process_time() - whole
     goal = "<= 10" if size == SIZE else ""
     return {
         f"{size}: evaluated": Figure(evaluated, "s", goal),
-        f"{size}: read and checked": Figure(read, "s", "", plain),
-        f"{size}: an image, both": Figure((read + evaluated) / len(stored) * 1000, "ms"),
+        f"{size}: read and checked": Figure(whole - evaluated, "s", "", plain),
+        f"{size}: an image, both": Figure(whole / size * 1000, "ms"),
     }
 
 

@@ -12,6 +12,14 @@ from registrar.evidence.value_json import document_of, value_of, wrong
 FORMAT: Final = 1
 
 
+class EvidenceHead(msgspec.Struct):
+    """What a list of evidence is ordered by; nothing of it is checked."""
+
+    repository: str
+    id: str
+    fetched_at: str
+
+
 def write_evidence(evidence: ImageEvidence) -> bytes:
     """Keys sorted, no white space, what equals its default left out; read back before it counts.
 
@@ -37,6 +45,14 @@ def read_evidence(data: bytes, at: str, *, name: str = "") -> ImageEvidence:
         raise wrong(f"{at}: $.format", f"it is not {FORMAT}")
     evidence: ImageEvidence = value_of(ImageEvidence, document, f"{at}: $")
     return evidence
+
+
+def read_head(data: bytes, at: str) -> EvidenceHead:
+    """The head alone, many times faster; raises `EvidenceInvalid`. For choosing what to read."""
+    try:
+        return msgspec.json.decode(data, type=EvidenceHead)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise wrong(at, f"it is no evidence: {error}") from error
 
 
 def _decoded(data: bytes, at: str) -> dict[str, Any]:

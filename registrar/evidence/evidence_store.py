@@ -11,7 +11,12 @@ from typing import Final
 
 from core.durable import make_directory, write_file
 from core.image.digest import Digest
-from registrar.evidence.evidence_json import read_evidence, write_evidence
+from registrar.evidence.evidence_json import (
+    EvidenceHead,
+    read_evidence,
+    read_head,
+    write_evidence,
+)
 from registrar.evidence.evidence_values import ImageEvidence
 from registrar.evidence.value_json import EvidenceInvalid, wrong
 
@@ -67,14 +72,17 @@ class EvidenceStore:
         """Everything stored; raises `EvidenceInvalid` at the first that is changed."""
         return map(self.read, self.digests())
 
-    def latest(self) -> list[StoredEvidence]:
-        """The newest evidence on each image, in the order of repositories."""
-        newest: dict[Digest, StoredEvidence] = {}
-        for stored in self.all():
-            known = newest.get(stored.evidence.id)
-            if known is None or _order(known) < _order(stored):
-                newest[stored.evidence.id] = stored
-        return sorted(newest.values(), key=lambda s: (s.evidence.repository, s.evidence.id))
+    def latest(self) -> Iterator[StoredEvidence]:
+        """The newest evidence on each image, in the order of repositories, one after the other:
+        a store may hold more than fits into memory. Raises `EvidenceInvalid`."""
+        newest: dict[str, tuple[EvidenceHead, Digest]] = {}
+        for digest in self.digests():
+            head = read_head(self._bytes(digest, "json"), str(self._path(digest, "json")))
+            known = newest.get(head.id)
+            if known is None or _order(*known) < _order(head, digest):
+                newest[head.id] = head, digest
+        chosen = sorted(newest.values(), key=lambda found: (found[0].repository, found[0].id))
+        return (self.read(digest) for _, digest in chosen)
 
     def find(self, text: str) -> StoredEvidence:
         """By the beginning of the evidence's digest, or of the image's (then the newest). Raises
@@ -137,5 +145,5 @@ def reports_of(evidence: ImageEvidence) -> list[Digest]:
     return [scan.report for scan in scans if scan.report is not None]
 
 
-def _order(stored: StoredEvidence) -> tuple[object, ...]:
-    return stored.evidence.fetched_at, stored.digest
+def _order(head: EvidenceHead, digest: Digest) -> tuple[str, Digest]:
+    return head.fetched_at.removesuffix("Z"), digest  # in UTC: their text sorts as they do

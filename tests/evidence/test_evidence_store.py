@@ -81,6 +81,16 @@ def test_the_newest_evidence_of_each_image_counts(tmp_path: Path) -> None:
     assert store.find(old.digest.hex[:12]).evidence == SMALL
 
 
+def test_a_file_that_is_no_evidence_is_named(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path)
+    digest = store.add(SMALL)
+    path = tmp_path / f"sha256/{digest.hex[:2]}/{digest.hex}.json"
+    for content in (b"", b"[]", b"{}", b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(EvidenceInvalid, match=digest.hex):
+            list(store.latest())
+
+
 @pytest.mark.parametrize("text", ["zz", "", "abc", "../../x", "0000"])
 def test_a_wrong_name_finds_nothing(tmp_path: Path, text: str) -> None:
     with pytest.raises(EvidenceInvalid):

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from core.base_errors import DockwardenError
+from core.image.digest import Digest
 from core.terminal.printing import FOUND, counted, emit_json, emit_table
 from registrar.cli.images.image_options import scope_option
 from registrar.cli.registrar_output import output_option, say
@@ -91,8 +93,10 @@ def test(path: Path, *, scope: str, file: Path | None, os_table: Path | None, ou
     present = policy_of(scope, read)
     wanted = policy_of(scope, _in_place(read, scope, file.read_bytes())) if file else present
     support = read_table(os_table) if os_table else our_table()
-    stored = EvidenceStore(workspace.path / FOLDER).latest()
-    rows = [(s, _evaluated(s, present, support), _evaluated(s, wanted, support)) for s in stored]
+    rows, now = [], read_clock()
+    for stored in EvidenceStore(workspace.path / FOLDER).latest():
+        was = _evaluated(stored, present, support, now)
+        rows.append((stored.digest, was, _evaluated(stored, wanted, support, now) if file else was))
     if output == "json":
         emit_json([_document(*row) for row in rows])
         return
@@ -125,20 +129,20 @@ def _keys(policy: ApprovalPolicy) -> list[tuple[str, object]]:
     ]
 
 
-def _evaluated(stored: StoredEvidence, found: ScopePolicy, support: SupportTable) -> Evaluation:
-    return evaluate(
-        stored.evidence, found.policy, lifts=found.lifts, support=support, now=read_clock()
-    )
+def _evaluated(
+    stored: StoredEvidence, found: ScopePolicy, support: SupportTable, now: datetime
+) -> Evaluation:
+    return evaluate(stored.evidence, found.policy, lifts=found.lifts, support=support, now=now)
 
 
-def _row(stored: StoredEvidence, was: Evaluation, after: Evaluation) -> tuple[object, ...]:
-    return _image(stored), was.state, after.state, after.deciding
+def _row(_evidence: Digest, was: Evaluation, after: Evaluation) -> tuple[object, ...]:
+    return f"{was.repository}@{was.image.short}", was.state, after.state, after.deciding
 
 
-def _document(stored: StoredEvidence, was: Evaluation, after: Evaluation) -> dict[str, object]:
+def _document(evidence: Digest, was: Evaluation, after: Evaluation) -> dict[str, object]:
     return {
-        "image": f"{stored.evidence.repository}@{stored.evidence.id}",
-        "evidence": str(stored.digest),
+        "image": f"{was.repository}@{was.image}",
+        "evidence": str(evidence),
         "was": was.state,
         "would_be": after.state,
         "why": after.deciding,
@@ -152,7 +156,3 @@ def _document(stored: StoredEvidence, was: Evaluation, after: Evaluation) -> dic
             if f.lifted
         ],
     }
-
-
-def _image(stored: StoredEvidence) -> str:
-    return f"{stored.evidence.repository}@{stored.evidence.id.short}"

@@ -27,7 +27,7 @@ def evidence() -> None:
 @click.pass_obj
 def list_(path: Path, output: str) -> None:
     """List the newest evidence on every image."""
-    stored = _store(path).latest()
+    stored = list(_store(path).latest())
     if output == "json":
         emit_json([_summary(item) for item in stored])
         return
