@@ -1,6 +1,9 @@
 """Fixtures and options for all tests."""
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from registrar.repository import sealed_key
 
 pytest_plugins = ("tests.lab.fixtures",)
 
@@ -10,3 +13,9 @@ settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any-machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_keys() -> None:
+    """A private key costs half a second to open, on purpose; tests open hundreds."""
+    sealed_key.COST = 1 << 10

@@ -11,7 +11,7 @@ import click
 from securesystemslib.signer import Signer
 
 from registrar.registrar_errors import KeyUnusable
-from registrar.repository.key_folder import KeyFolder, Secret
+from registrar.repository.key_folder import KeyFolder, Secret, read_private
 from registrar.repository.online import OnlineKeys
 from registrar.workspace import EnrolledKey, Workspace
 
@@ -41,9 +41,17 @@ def workspace() -> Workspace:
     return Workspace.open(path)
 
 
-def key_folder(directory: Path) -> KeyFolder:
-    """The folder of private keys."""
-    return KeyFolder(directory.expanduser().absolute())
+def key_folder(directory: Path, *, new: Path | None = None) -> KeyFolder:
+    """The folder of private keys; raises `KeyUnusable` where it lies in the workspace, whose files
+    go into git. `new` is a workspace that is only now made."""
+    root: Path = new or click.get_current_context().find_root().obj
+    chosen = directory.expanduser().absolute()
+    if chosen.resolve().is_relative_to(root.resolve()):
+        raise KeyUnusable(
+            f"{chosen}: private keys must not lie in the workspace {root.resolve()}",
+            hint="name a folder elsewhere with --keys or DOCKWARDEN_KEYS",
+        )
+    return KeyFolder(chosen)
 
 
 def secret(file: Path | None, *, confirm: bool = False) -> Secret:
@@ -51,13 +59,11 @@ def secret(file: Path | None, *, confirm: bool = False) -> Secret:
 
     def answer(prompt: str) -> str:
         if file is not None:
+            hint = "give a file of one line with --passphrase-file"
             try:
-                return file.read_text(encoding="utf-8").rstrip("\r\n")
-            except (OSError, UnicodeDecodeError) as error:
-                raise KeyUnusable(
-                    f"{file}: no passphrase can be read: {error}",
-                    hint="give a file of one line with --passphrase-file",
-                ) from error
+                return read_private(file, hint).decode().rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise KeyUnusable(f"{file}: it is not UTF-8", hint=hint) from error
         if (known := os.environ.get(PASSPHRASE)) is not None:
             return known
         given: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from registrar.child_processes import clean_environment
 from registrar.registry.registry_errors import BadCredentials
 
 HUB: Final = "docker.io"
@@ -115,6 +116,7 @@ def _helped(helper: str, server: str, path: Path) -> Credentials | None:
         done = subprocess.run(
             [program, "get"],
             input=server.encode(),
+            env=clean_environment(),
             capture_output=True,
             timeout=_HELPER_S,
             check=False,

@@ -1,5 +1,7 @@
 """Key pairs: made, opened and compared; knows no role and no rule."""
 
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
+    load_der_private_key,
     load_pem_public_key,
 )
 from securesystemslib.exceptions import UnsupportedLibraryError
@@ -31,20 +33,22 @@ from securesystemslib.signer import (
 
 from core.durable import make_directory, write_file
 from registrar.registrar_errors import KeyUnusable
+from registrar.repository.sealed_key import passphrase_fault, seal, unseal
 from registrar.workspace import EnrolledKey
 from registrar.workspace.enrolled_keys import check_key_name
 
 NAME_FIELD: Final = "x-dockwarden-name"
 ED25519: Final = "ed25519"
+_STRANGERS: Final = 0o037  # file modes: others at all, the group to write
+_LARGEST: Final = 1 << 16  # bytes of a key or passphrase file
 P256: Final = "p256"
-SHORTEST_PASSPHRASE: Final = 8
 
 Secret = Callable[[str], str]
 """Asks for a passphrase or PIN; the argument says what for."""
 
 
 class KeyFolder:
-    """Encrypted private keys (PKCS #8, PEM), one file a name, outside of every workspace."""
+    """Sealed private keys (see `sealed_key`), one file a name, outside of every workspace."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -52,19 +56,14 @@ class KeyFolder:
     def create(self, name: str, passphrase: str, kind: str = ED25519) -> EnrolledKey:
         """Make a pair, keep the private half, return the public one. Never replaces a key."""
         path = self.check_free(name)
-        if len(passphrase) < SHORTEST_PASSPHRASE:
-            raise KeyUnusable(
-                f"the passphrase is shorter than {SHORTEST_PASSPHRASE} characters",
-                hint="use a few words",
-            )
+        if fault := passphrase_fault(passphrase):
+            raise KeyUnusable(f"the passphrase is too weak: {fault}", hint="use four words or more")
         private: Ed25519PrivateKey | EllipticCurvePrivateKey = (
             generate_private_key(SECP256R1()) if kind == P256 else Ed25519PrivateKey.generate()
         )
-        pem = private.private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase.encode())
-        )
+        plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         make_directory(self.directory, mode=0o700)
-        write_file(path, pem, mode=0o600)
+        write_file(path, seal(plain, passphrase), mode=0o600)
         return _enrolled(name, private.public_key())
 
     def check_free(self, name: str) -> Path:
@@ -82,18 +81,14 @@ class KeyFolder:
         if key.uri:
             return _foreign_signer(key, secret)
         path = self._path(key.name)
+        hint = "give the folder of private keys with --keys or DOCKWARDEN_KEYS"
+        sealed = read_private(path, hint)
         try:
-            pem = path.read_bytes()
-        except OSError as error:
-            raise KeyUnusable(
-                f"{path}: {error.strerror}",
-                hint="give the folder of private keys with --keys or DOCKWARDEN_KEYS",
-            ) from error
-        try:
-            private = load_pem_private_key(pem, secret(f"Passphrase of {key.name}").encode())
+            plain = unseal(sealed, secret(f"Passphrase of {key.name}"))
+            private = load_der_private_key(plain, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeyUnusable(
-                f"{path}: it does not open: wrong passphrase, or no encrypted private key",
+                f"{path}: it does not open: wrong passphrase, or no private key of ours",
                 hint="try again; a lost passphrase is a lost key, see docs/registry.md",
             ) from error
         if not isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey):
@@ -106,7 +101,31 @@ class KeyFolder:
         return CryptoSigner(private, tuf_key(key))
 
     def _path(self, name: str) -> Path:
-        return self.directory / f"{name}.pem"
+        return self.directory / f"{name}.key"
+
+
+def read_private(path: Path, hint: str) -> bytes:
+    """A file that only its owner may change and no stranger may read: a key or a passphrase.
+
+    Raises `KeyUnusable`. Its group may read it, as systemd's credentials are handed over.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(_LARGEST)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}", hint=hint) from error
+    if stat.S_ISREG(status.st_mode) and status.st_mode & _STRANGERS:
+        raise KeyUnusable(
+            f"{path}: others may read or change it (mode {status.st_mode & 0o777:04o})",
+            hint=f"chmod 600 {path}; if others had access, replace the key (`key rotate`)",
+        )
+    if stat.S_ISREG(status.st_mode) and status.st_uid not in (os.geteuid(), 0):
+        raise KeyUnusable(
+            f"{path}: it belongs to another user (uid {status.st_uid})",
+            hint=f"chown {os.geteuid()} {path}, if you trust what is in it",
+        )
+    return content
 
 
 def enrolled_pem(name: str, pem: bytes, uri: str = "") -> EnrolledKey:

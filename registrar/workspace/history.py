@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from registrar.child_processes import clean_environment
 from registrar.registrar_errors import HistoryFailed
 
 _SECONDS = 60
@@ -32,6 +33,7 @@ def _is_tracked(directory: Path) -> bool:
         found = subprocess.run(
             ["git", "rev-parse", "--is-inside-work-tree"],
             cwd=directory,
+            env=clean_environment(),
             capture_output=True,
             timeout=_SECONDS,
             check=False,
@@ -62,6 +64,7 @@ def _git(directory: Path, arguments: list[str], given: bytes) -> bytes:
         done = subprocess.run(
             ["git", *arguments],
             cwd=directory,
+            env=clean_environment(),
             input=given,
             capture_output=True,
             timeout=_SECONDS,

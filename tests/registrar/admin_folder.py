@@ -15,7 +15,7 @@ from registrar.workspace.enrolled_keys import key_file
 from registrar.workspace.rules import ROLES
 
 SCOPES = ("acme", "acme.pay", "acme.pay.web")
-PASSPHRASE = "a few words"
+PASSPHRASE = "a few words more"
 
 
 @dataclass(frozen=True, slots=True)

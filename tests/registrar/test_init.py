@@ -22,11 +22,11 @@ def test_alone_one_command_publishes_what_a_stock_client_reads(tmp_path: Path) -
 def test_private_keys_are_encrypted_private_and_outside(tmp_path: Path) -> None:
     solo = Ceremony(tmp_path).start()
     keys = sorted(solo.keys.iterdir())
-    assert [key.name for key in keys] == ["online-snapshot.pem", "online-timestamp.pem", "solo.pem"]
+    assert [key.name for key in keys] == ["online-snapshot.key", "online-timestamp.key", "solo.key"]
     for key in keys:
-        assert key.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        assert json.loads(key.read_bytes())["kdf"] == "scrypt"
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert not [p for p in solo.path.rglob("*") if p.is_file() and b"PRIVATE" in p.read_bytes()]
+    assert not [p for p in solo.path.rglob("*") if p.is_file() and b"sealed" in p.read_bytes()]
 
 
 def test_a_second_repository_never_takes_the_first_ones_keys(tmp_path: Path) -> None:
@@ -40,8 +40,9 @@ def test_a_second_repository_never_takes_the_first_ones_keys(tmp_path: Path) -> 
 def test_a_short_passphrase_makes_no_key(tmp_path: Path) -> None:
     team = Ceremony(tmp_path).start(solo=False)
     (tmp_path / "short").write_text("abc\n")
+    (tmp_path / "short").chmod(0o600)
     out = team.run("key", "new", "ann", "--passphrase-file", str(tmp_path / "short"), code=1)
-    assert "shorter than 8" in out
+    assert "shorter than 12" in out
     assert not team.keys.exists()
 
 
@@ -52,7 +53,7 @@ def test_a_passphrase_is_asked_for_twice(tmp_path: Path) -> None:
     typed = f"{PASSPHRASE}\n{PASSPHRASE}\n"
     result = CliRunner().invoke(cli, arguments, input=typed, env=known)
     assert result.exit_code == 0, result.output
-    assert (team.keys / "ann.pem").exists()
+    assert (team.keys / "ann.key").exists()
 
 
 def test_a_passphrase_that_fits_both_online_keys_is_asked_for_once(tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_a_passphrase_that_fits_both_online_keys_is_asked_for_once(tmp_path: Pat
 def test_where_the_second_key_has_another_it_is_asked_for(tmp_path: Path) -> None:
     solo = Ceremony(tmp_path).start()
     (tmp_path / "other").write_text("another passphrase\n")
+    (tmp_path / "other").chmod(0o600)
     other = ("--passphrase-file", str(tmp_path / "other"))
     solo.run("key", "new", "clock", "--role", "timestamp", *other)
     solo.run("key", "revoke", "online-timestamp")

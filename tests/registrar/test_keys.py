@@ -1,15 +1,24 @@
 """Keys: who may join, who counts, what happens when one goes."""
 
+import contextlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
-from registrar.repository.key_folder import KeyFolder, material, tuf_key
+from registrar.registrar_errors import KeyUnusable
+from registrar.repository import sealed_key
+from registrar.repository.key_folder import KeyFolder, material, read_private, tuf_key
+from registrar.repository.sealed_key import seal, unseal
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
+
+MEANT_COST = sealed_key.COST  # before tests/conftest.py makes it cheap
 
 
 @pytest.fixture
@@ -91,6 +100,7 @@ def test_an_rsa_key_is_refused(team: Ceremony) -> None:
 def test_a_wrong_passphrase_signs_nothing(team: Ceremony) -> None:
     team.approve(1)
     (team.folder / "wrong").write_text("not that one\n")
+    (team.folder / "wrong").chmod(0o600)
     wrong = ["--passphrase-file", str(team.folder / "wrong")]
     assert "does not open" in team.run("sign", "--key", "ann", "--yes", *wrong, code=1)
     assert not list(team.path.glob("pending/*/metadata.json"))
@@ -146,3 +156,91 @@ def test_a_stranger_cannot_sign_for_an_administrator(team: Ceremony, tmp_path: P
     ann.with_name("bob.json").write_text(json.dumps(forged))
     assert "1 of 2 administrators have signed acme: ann" in team.run("publish", code=1)
     assert json.loads(team.read("acme/list.json", tmp_path / "cache"))["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "short words",
+        "aaaaaaaaaaaaaaaa",
+        "password1234",
+        "Password!Password!",
+        "qwertyuiop12",
+        "12345678901234",
+    ],
+)
+def test_a_weak_passphrase_makes_no_key(tmp_path: Path, weak: str) -> None:
+    with pytest.raises(KeyUnusable, match="too weak"):
+        KeyFolder(tmp_path).create("eve", weak)
+    assert not list(tmp_path.iterdir())
+
+
+@given(st.binary(max_size=200), st.text(max_size=40), st.text(max_size=40))
+def test_only_the_passphrase_opens_a_sealed_key(plain: bytes, right: str, wrong: str) -> None:
+    sealed = seal(plain, right)
+    assert unseal(sealed, right) == plain
+    if wrong != right:
+        with pytest.raises(ValueError, match="does not open"):
+            unseal(sealed, wrong)
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=3))
+def test_a_changed_key_file_does_not_open(position: int, change: bytes) -> None:
+    whole = seal(b"the private key", PASSPHRASE)
+    sealed = whole[:position] + change + whole[position + len(change) :]
+    with contextlib.suppress(ValueError):
+        assert unseal(sealed, PASSPHRASE) == b"the private key"  # the change had no meaning
+
+
+def test_the_cost_of_a_new_key_is_in_its_file() -> None:
+    document = json.loads(seal(b"x", PASSPHRASE))
+    assert (document["kdf"], document["n"]) == ("scrypt", sealed_key.COST)
+    assert MEANT_COST >= 1 << 17
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o644, 0o620])
+def test_a_key_that_others_may_touch_is_refused(team: Ceremony, mode: int) -> None:
+    team.approve(1)
+    (team.keys / "ann.key").chmod(mode)
+    out = team.run("sign", "--key", "ann", "--yes", code=1)
+    assert f"mode {mode:04o}" in out
+    assert "chmod 600" in out
+
+
+def test_a_passphrase_file_that_others_may_read_is_refused(team: Ceremony) -> None:
+    team.approve(1)
+    file = team.folder / "words"
+    file.write_text(PASSPHRASE)
+    file.chmod(0o644)
+    words = ("sign", "--key", "ann", "--yes", "--passphrase-file", str(file))
+    assert "others may read" in team.run(*words, code=1)
+    file.chmod(0o440)  # as systemd hands credentials over
+    team.run(*words)
+
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "words"
+    file.write_text(PASSPHRASE)
+    file.chmod(0o600)
+    os.chown(file, 12345, 12345)
+    with pytest.raises(KeyUnusable, match="another user"):
+        read_private(file, "")
+
+
+def test_private_keys_do_not_lie_in_the_workspace(team: Ceremony) -> None:
+    inside = str(team.path / "secret")
+    out = team.run("key", "new", "eve", "--keys", inside, code=1)
+    assert "must not lie in the workspace" in out
+    assert not (team.path / "secret").exists()
+
+
+def test_gits_hooks_see_no_passphrase(tmp_path: Path) -> None:
+    admin = Ceremony(tmp_path).start(git=True)
+    seen, hook = tmp_path / "seen", admin.path / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nenv >{seen}\n")
+    hook.chmod(0o755)
+    admin.run("scope", "add", "acme.pay")
+    assert "PATH=" in seen.read_text()
+    assert "DOCKWARDEN_PASSPHRASE" not in seen.read_text()
+    assert PASSPHRASE not in seen.read_text()

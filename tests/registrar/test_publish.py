@@ -235,8 +235,8 @@ def test_without_the_online_keys_nothing_is_published(solo: Ceremony) -> None:
     solo.approve(1)
     solo.signed_by("solo")
     before = files(solo.repository)
-    (solo.keys / "online-timestamp.pem").unlink()
-    assert "online-timestamp.pem" in solo.run("publish", code=1)
+    (solo.keys / "online-timestamp.key").unlink()
+    assert "online-timestamp.key" in solo.run("publish", code=1)
     assert files(solo.repository) == before
 
 
@@ -262,10 +262,10 @@ def test_the_timestamp_is_renewed_and_the_alarm_is_an_exit_code(
     real = registrar_clock.now
     monkeypatch.setattr(registrar_clock, "now", lambda: real() + timedelta(hours=13))
     assert "alarm" in solo.run("timestamp", "--check", code=4)
-    (solo.keys / "online-timestamp.pem").rename(tmp_path / "away.pem")
+    (solo.keys / "online-timestamp.key").rename(tmp_path / "away.key")
     assert "alarm" in solo.run("timestamp", code=4)
     assert version() == 2
-    (tmp_path / "away.pem").rename(solo.keys / "online-timestamp.pem")
+    (tmp_path / "away.key").rename(solo.keys / "online-timestamp.key")
     solo.run("timestamp")
     assert version() == 3
 
@@ -311,7 +311,7 @@ def test_administrators_sign_at_the_same_time_in_clones_of_their_own(tmp_path: P
         clone.folder.mkdir()
         git(tmp_path, "clone", "-q", str(hub.path), str(clone.path))
         clone.keys.mkdir()
-        shutil.copy(hub.keys / f"{name}.pem", clone.keys)
+        shutil.copy(hub.keys / f"{name}.key", clone.keys)
         clones.append(clone.signed_by(name))
     for clone in clones:
         git(hub.path, "pull", "-q", "--no-rebase", "--no-edit", str(clone.path), "HEAD")

@@ -60,7 +60,7 @@ def init(
     it, the administrators enroll their keys next: see docs/registry.md, "The first ceremony".
     """
     ask = _once(secret(passphrase_file, confirm=True))
-    folder = key_folder(keys_directory)
+    folder = key_folder(keys_directory, new=directory)
     if solo:
         for name in (_SOLO, *_ONLINE):
             folder.check_free(name)

@@ -56,7 +56,7 @@ def new(
     folder = key_folder(keys_directory)
     made = folder.create(name, ask(f"Passphrase for the new key {name}"), kind)
     where.save_members(members, _joins(name, roles), key=made)
-    say(f"{name}: private half in {folder.directory}/{name}.pem (encrypted), public in keys/")
+    say(f"{name}: private half in {folder.directory}/{name}.key (encrypted), public in keys/")
     say(_SIGN)
 
 
