@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
-from registrar.repository import sealed_key
+from registrar.keys import sealed_key
 
 pytest_plugins = ("tests.lab.fixtures",)
 

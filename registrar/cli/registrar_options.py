@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 from securesystemslib.signer import Signer
 
+from registrar.keys.key_folder import KeyFolder, Secret, read_private
 from registrar.registrar_errors import KeyUnusable
-from registrar.repository.key_folder import KeyFolder, Secret, read_private
 from registrar.repository.online import OnlineKeys
 from registrar.workspace import EnrolledKey, Workspace
 

@@ -4,7 +4,7 @@ counts. Hosts verify every signature."""
 from pathlib import Path
 
 from registrar.images.lookup import NotFound
-from registrar.repository.key_folder import name_of
+from registrar.keys.key_folder import name_of
 from registrar.repository.metadata_tree import Published, said_in
 from registrar.workspace import Draft
 

@@ -9,7 +9,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from core.allowlist.allowlist import Deny, Waiver
 from core.list_format.payload import SignedApproval
-from registrar.repository.key_folder import name_of
+from registrar.keys.key_folder import name_of
 from registrar.workspace import Draft
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Targets
 
 from core.list_format.payload import EMERGENCY
+from registrar.keys.key_folder import tuf_key
 from registrar.registrar_errors import WorkspaceInvalid
-from registrar.repository.key_folder import tuf_key
 from registrar.workspace import EnrolledKey, Rule, Workspace
 
 TOP: Final = ("root", "targets", "snapshot", "timestamp")

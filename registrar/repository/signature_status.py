@@ -5,7 +5,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from registrar.repository.key_folder import material, name_of
+from registrar.keys.key_folder import material, name_of
 
 
 @dataclass(frozen=True, slots=True)

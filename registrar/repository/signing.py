@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import Signature, Signer
 
+from registrar.keys.key_folder import tuf_key
 from registrar.registrar_errors import KeyUnusable, NotReady
-from registrar.repository.key_folder import tuf_key
 from registrar.repository.pending import PendingRole, drop_pending, save_pending, save_signatures
 from registrar.repository.plan import Plan
 from registrar.workspace import EnrolledKey, Workspace

@@ -9,7 +9,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from registrar.cli.registrar_main import cli
-from registrar.repository.key_folder import KeyFolder
+from registrar.keys.key_folder import KeyFolder
 from registrar.workspace import Rule, Rules, ScopeRule, Workspace
 from registrar.workspace.enrolled_keys import key_file
 from registrar.workspace.rules import ROLES

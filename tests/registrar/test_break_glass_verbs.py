@@ -9,8 +9,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 
 from core.allowlist.break_glass_token import PAYLOAD_TYPE, check_token, token_of
+from registrar.keys.key_folder import tuf_key
 from registrar.registrar_clock import now
-from registrar.repository.key_folder import tuf_key
 from tests.registrar.admin_folder import PASSPHRASE, AdminFolder, Ran
 
 HOST, NONCE = "a" * 32, "b" * 32
@@ -29,6 +29,7 @@ def allow(admin: AdminFolder, key: str = "ann") -> None:
 def issue(admin: AdminFolder, *more: object, key: str = "ann", nonce: str = NONCE) -> Ran:
     secret = admin.path.parent / "passphrase"
     secret.write_text(f"{PASSPHRASE}\n")
+    secret.chmod(0o600)
     words = ("--host", HOST, "--nonce", nonce, "--key", key, "--reason", "INC-42")
     keys = ("--keys", admin.keys, "--passphrase-file", secret)
     return admin.run("break-glass", "issue", *words, *keys, *more)
@@ -96,6 +97,7 @@ def test_only_keys_of_the_policy_issue(admin: AdminFolder) -> None:
 def test_a_wrong_passphrase_makes_no_token(admin: AdminFolder, tmp_path: Path) -> None:
     allow(admin)
     (tmp_path / "wrong").write_text("not that")
+    (tmp_path / "wrong").chmod(0o600)
     ran = issue(admin, "--passphrase-file", tmp_path / "wrong")
     assert (ran.code, ran.out) == (1, "")
     assert "wrong passphrase" in ran.err

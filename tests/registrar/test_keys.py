@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registrar.keys import sealed_key
+from registrar.keys.key_folder import KeyFolder, material, read_private, tuf_key
+from registrar.keys.sealed_key import seal, unseal
 from registrar.registrar_errors import KeyUnusable
-from registrar.repository import sealed_key
-from registrar.repository.key_folder import KeyFolder, material, read_private, tuf_key
-from registrar.repository.sealed_key import seal, unseal
 from tests.registrar.ceremony import PASSPHRASE, Ceremony
 
 MEANT_COST = sealed_key.COST  # before tests/conftest.py makes it cheap

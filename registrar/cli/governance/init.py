@@ -14,7 +14,7 @@ from registrar.cli.registrar_options import (
     secret,
 )
 from registrar.cli.registrar_output import say
-from registrar.repository.key_folder import KeyFolder, Secret
+from registrar.keys.key_folder import KeyFolder, Secret
 from registrar.repository.plan import plan
 from registrar.repository.publishing import publish
 from registrar.repository.signing import sign, signing

@@ -14,8 +14,8 @@ from registrar.cli.registrar_options import (
 )
 from registrar.cli.registrar_options import workspace as opened
 from registrar.cli.registrar_output import output_option, say
+from registrar.keys.key_folder import ED25519, P256, check_uri, enrolled_pem, public_pem
 from registrar.registrar_errors import KeyUnusable
-from registrar.repository.key_folder import ED25519, P256, check_uri, enrolled_pem, public_pem
 from registrar.workspace import EnrolledKey, Workspace
 from registrar.workspace.enrolled_keys import key_of
 

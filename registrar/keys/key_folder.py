@@ -32,8 +32,8 @@ from securesystemslib.signer import (
 )
 
 from core.durable import make_directory, write_file
+from registrar.keys.sealed_key import passphrase_fault, seal, unseal
 from registrar.registrar_errors import KeyUnusable
-from registrar.repository.sealed_key import passphrase_fault, seal, unseal
 from registrar.workspace import EnrolledKey
 from registrar.workspace.enrolled_keys import check_key_name
 

@@ -1,0 +1,1 @@
+"""Private keys: made, sealed with a passphrase, opened, compared; no role and no rule."""
