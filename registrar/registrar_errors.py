@@ -26,3 +26,7 @@ class HistoryFailed(DockwardenError):
 def wrong(at: str, message: str, hint: str) -> WorkspaceInvalid:
     """What a file of the workspace says wrongly; `at` names file and key."""
     return WorkspaceInvalid(f"{at}: {message}", hint=hint)
+
+
+class ScanReportError(DockwardenError):
+    """A scanner's report cannot be read; it proves nothing about the image."""
