@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.adapters.docker_engine import DockerEngine
 from agent.adapters.egress import EgressFirewall, EgressSettings
+from agent.adapters.egress.resolved_names import system_lookup
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
 from agent.adapters.image_files import ImageFilesLayer, tool_files
 from agent.adapters.system_clock import SystemClock
@@ -61,7 +62,8 @@ def lockdown(
     firewall: EgressFirewall | None = None
     if "daemon.json" in wanted:
         wish = EngineWish(mirror, config.lockdown.live_restore)
-        layers.append(EngineConfigLayer(RunningEngine(config.engine.socket), backups, wish))
+        engine = RunningEngine(config.engine.socket)
+        layers.append(EngineConfigLayer(engine, backups, wish, lookup=system_lookup))
     if "files" in wanted:
         ca_file = config.registry.ca_file
         layers.append(ImageFilesLayer(lambda: tool_files(mirror, ca_file), backups))

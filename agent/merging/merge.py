@@ -19,7 +19,7 @@ END = "# <<< dockwarden"
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One key of a JSON file: what it has to be.
+    """One key of a JSON file: what it has to be. A `value` of None: it must not be there.
 
     `neutral` is what undoes it in a running program that keeps the old value of an absent key;
     None where there is no such thing. With `keep`, whatever is there already is left.
@@ -138,6 +138,8 @@ def from_record(record: Mapping[str, Any]) -> Merge:
 
 def _set(text: str, edit: Edit) -> str:
     node = json_edit.find(text, edit.path)
+    if edit.value is None:
+        return json_edit.remove(text, edit.path)
     if node is not None and node.kind != "null":
         found = json_edit.value(text, edit.path)
         if edit.keep or found == edit.value:
@@ -147,8 +149,7 @@ def _set(text: str, edit: Edit) -> str:
 
 
 def _unset(text: str, edit: Edit, before: str) -> str:
-    node = json_edit.find(text, edit.path)
-    if node is None or json_edit.value(text, edit.path) not in (edit.value, edit.neutral):
+    if not _is_ours(text, edit):
         return text
     was = json_edit.raw(before, edit.path)
     if was is not None:
@@ -160,6 +161,15 @@ def _unset(text: str, edit: Edit, before: str) -> str:
             break
         text = json_edit.remove(text, path)
     return text
+
+
+def _is_ours(text: str, edit: Edit) -> bool:
+    """Whether the key is still as the edit, or what undoes it in a running program, made it."""
+    found = json_edit.value(text, edit.path)
+    if edit.value is None:
+        return found is None or found == edit.neutral
+    is_there = json_edit.find(text, edit.path) is not None
+    return is_there and found in (edit.value, edit.neutral)
 
 
 def _check_type(edit: Edit, found: Any) -> None:

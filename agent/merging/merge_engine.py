@@ -22,10 +22,12 @@ LIVE_RESTORE = ("live-restore",)
 
 @dataclass(frozen=True, slots=True)
 class EngineWish:
-    """What is wanted of an engine: `mirror` is the private registry's root URL."""
+    """What is wanted of an engine: `mirror` is the private registry's root URL, `addresses` are
+    all that its host name means, as far as known."""
 
     mirror: str
     live_restore: bool = False
+    addresses: frozenset[str] = frozenset()
 
 
 def same_mirror(one: str, other: str) -> bool:
@@ -41,10 +43,11 @@ def engine_keys(current: bytes | None, wish: EngineWish) -> Keys:
     if isinstance(found, list) and len(found) == 1 and isinstance(found[0], str):
         mirrors = found if same_mirror(found[0], wish.mirror) else mirrors
     edits = [Edit(MIRRORS, mirrors, neutral=[])]
-    insecure = _insecure(text)
-    safe = [entry for entry in insecure if not _covers(entry, wish.mirror)]
+    insecure = insecure_entries(text)
+    safe = [entry for entry in insecure if not takes_tls(entry, wish)]
     if safe != insecure:
-        edits.append(Edit(INSECURE, safe))
+        # An empty list would take away what the engine adds when the key is absent: loopback.
+        edits.append(Edit(INSECURE, safe or None, neutral=[]))
     if wish.live_restore:
         edits.append(Edit(LIVE_RESTORE, True, neutral=False))
     return Keys(tuple(edits))
@@ -55,8 +58,8 @@ def engine_advice(current: bytes | None, wish: EngineWish) -> tuple[str, ...]:
     text = decoded(current or b"")
     advice = [
         f"insecure-registries lists {entry}: nothing proves where images from there come from"
-        for entry in _insecure(text)
-        if not _covers(entry, wish.mirror)
+        for entry in insecure_entries(text)
+        if not takes_tls(entry, wish)
     ]
     if not wish.live_restore and json_edit.value(text, LIVE_RESTORE) is not True:
         advice.append(
@@ -66,7 +69,8 @@ def engine_advice(current: bytes | None, wish: EngineWish) -> tuple[str, ...]:
     return tuple(advice)
 
 
-def _insecure(text: str) -> list[str]:
+def insecure_entries(text: str) -> list[str]:
+    """The entries of `insecure-registries` as they are written. Raises `InvalidFile`."""
     found: Any = json_edit.value(text, INSECURE)
     if found is None:
         return []
@@ -78,16 +82,50 @@ def _insecure(text: str) -> list[str]:
     return found
 
 
-def _covers(entry: str, mirror: str) -> bool:
-    """Whether an entry (`host`, `host:port` or CIDR) takes TLS away from an https mirror."""
-    url = urlsplit(mirror)
+def names_network(entry: str) -> bool:
+    """Whether an entry is a network (CIDR), which covers names by what they mean."""
+    return _network(entry) is not None
+
+
+def takes_tls(entry: str, wish: EngineWish) -> bool:
+    """Whether an entry takes TLS away from an https mirror: a host name or address, with or
+    without port and scheme (moby registry/config.go cuts the scheme off), or a network that one
+    of the mirror's addresses is in."""
+    url = urlsplit(wish.mirror)
     if url.scheme != "https":
         return False
     host = (url.hostname or "").lower()
-    entry = entry.lower().rstrip("/")
-    if entry in {host, f"{host}:{url.port or 443}", url.netloc.lower()}:
+    plain = _plain(entry)
+    addresses = {address for text in (host, *wish.addresses) if (address := _address(text))}
+    hosts = {host, *map(str, addresses)}
+    named = {host if ":" not in host else f"[{host}]" for host in hosts} | hosts
+    if plain in named | {f"{name}:{url.port or 443}" for name in named}:
         return True
+    network = _network(entry)
+    return network is not None and any(address in network for address in addresses)
+
+
+def _plain(entry: str) -> str:
+    """Without scheme and closing slashes, in small letters."""
+    entry = entry.strip().lower()
+    for scheme in ("http://", "https://"):
+        entry = entry.removeprefix(scheme)
+    return entry.rstrip("/")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network that an entry with a prefix length means; a bare address is a host."""
+    plain = _plain(entry)
+    if "/" not in plain:
+        return None
+    try:
+        return ipaddress.ip_network(plain, strict=False)
+    except ValueError:
+        return None

@@ -1,5 +1,6 @@
 """The daemon.json layer against an engine with the real one's manners."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 
 from agent.adapters.engine_config import EngineConfigLayer
 from agent.adapters.engine_config.dockerd_process import flag_value
+from agent.adapters.engine_config.engine_word import EngineWord
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
 from agent.merging.merge_engine import EngineWish
@@ -20,14 +22,26 @@ MIRROR = "https://images.acme.test"
 class Bench:
     """A file, its engine and its layer."""
 
-    def __init__(self, directory: Path, data: bytes | None, **options: bool) -> None:
+    def __init__(self, directory: Path, data: bytes | None, *, live_restore: bool = False) -> None:
         self.file = directory / "docker" / "daemon.json"
         if data is not None:
             self.file.parent.mkdir(exist_ok=True)
             self.file.write_bytes(data)
         self.engine = FakeEngine(self.file)
         self.backups = Backups(directory / "backup")
-        self.layer = EngineConfigLayer(self.engine, self.backups, EngineWish(MIRROR, **options))
+        self.meant: tuple[str, ...] | None = ("10.9.8.7",)
+        self.layer = EngineConfigLayer(
+            self.engine,
+            self.backups,
+            EngineWish(MIRROR, live_restore=live_restore),
+            lookup=self.lookup,
+        )
+
+    def lookup(self, name: str) -> tuple[str, ...]:
+        """What the mirror's name means; with None nobody answers."""
+        if self.meant is None:
+            raise OSError("Temporary failure in name resolution")
+        return self.meant if name == "images.acme.test" else ()
 
 
 def test_the_engine_pulls_from_the_mirror_and_then_as_before(tmp_path: Path) -> None:
@@ -192,3 +206,85 @@ def _apply_and_restore(directory: Path, data: bytes) -> None:
     bench.layer.restore()
     assert bench.file.read_bytes() == data
     assert bench.engine.word() == before
+
+
+LOST = ["images.acme.test", "https://images.acme.test", "images.acme.test:443", "10.0.0.0/8"]
+
+
+@pytest.mark.parametrize("entry", LOST)
+def test_an_engine_asks_the_mirror_for_tls_again(tmp_path: Path, entry: str) -> None:
+    data = json.dumps({"insecure-registries": [entry]}).encode()
+    bench = Bench(tmp_path, data)
+    before = bench.engine.insecure
+    assert before == (entry.removeprefix("https://"),)
+    bench.layer.apply()
+    assert not bench.engine.insecure
+    assert "insecure-registries" not in json.loads(bench.file.read_bytes())
+    assert bench.layer.drift().none
+    bench.layer.restore()
+    assert bench.file.read_bytes() == data
+    assert bench.engine.insecure == before
+
+
+def test_an_engine_that_still_believes_the_mirror_is_drift(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, b"{}")
+    bench.layer.apply()
+    bench.engine.insecure = ("10.0.0.0/8", "other.test")
+    assert "without TLS: 10.0.0.0/8" in bench.layer.drift().differences[0].words
+    bench.layer.apply()
+    assert bench.layer.drift().none
+    assert "insecure-registries" not in json.loads(bench.file.read_bytes())
+
+
+def test_an_engine_that_goes_on_believing_the_mirror_gets_its_file_back(tmp_path: Path) -> None:
+    data = b'{"insecure-registries": ["images.acme.test"]}'
+    bench = Bench(tmp_path, data)
+    bench.engine.stubborn = True
+    with pytest.raises(LayerFailed, match="without TLS"):
+        bench.layer.apply()
+    assert bench.file.read_bytes() == data
+
+
+def test_a_kill_between_the_two_steps_leaves_nothing_behind(tmp_path: Path) -> None:
+    data = b'{"insecure-registries": ["images.acme.test"]}'
+    bench = Bench(tmp_path, data)
+    reload = bench.engine.reload
+
+    def killed(desired: EngineWord) -> bool:
+        reload(desired)
+        raise KeyboardInterrupt
+
+    bench.engine.reload = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        bench.layer.apply()
+    assert json.loads(bench.file.read_bytes())["insecure-registries"] == []
+    bench.engine.reload = reload  # type: ignore[method-assign]
+    bench.layer.apply()
+    assert "insecure-registries" not in json.loads(bench.file.read_bytes())
+    bench.layer.restore()
+    assert bench.file.read_bytes() == data
+
+
+def test_a_flag_that_takes_the_mirrors_tls_away_blocks(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, b"{}")
+    bench.engine.argv = [
+        "dockerd",
+        "--insecure-registry=x.test",
+        "--insecure-registry",
+        "10.0.0.0/8",
+    ]
+    drift = bench.layer.drift()
+    assert "--insecure-registry 10.0.0.0/8" in drift.blocked
+    assert "x.test" in drift.notes[1].words
+
+
+def test_says_when_it_cannot_tell_what_a_network_covers(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, b'{"insecure-registries": ["10.0.0.0/8"]}')
+    bench.meant = None
+    notes = [note.words for note in bench.layer.drift().notes]
+    assert any("could not be resolved" in words for words in notes), notes
+    bench.meant = ("10.9.8.7",)
+    assert not any("resolved" in note.words for note in bench.layer.drift().notes)
+    bench.meant = None
+    bench.layer.apply()
+    assert bench.engine.insecure == (), "what the name meant last still counts"

@@ -122,6 +122,36 @@ def test_only_entries_that_take_the_mirrors_tls_away_are_dropped() -> None:
     assert json.loads(merged(plain, data))["insecure-registries"] == entries
 
 
+COVERING = [
+    "images.acme.test", "HTTPS://Images.acme.test/", "http://images.acme.test",
+    "images.acme.test:443", "10.1.2.3", "10.1.2.3:443", "10.0.0.0/8", "https://10.0.0.0/8",
+    "2001:db8::/32", "[2001:db8::7]:443",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", COVERING)
+def test_an_entry_covers_the_mirror_by_its_name_and_by_every_address(entry: str) -> None:
+    wish = EngineWish(MIRROR, addresses=frozenset({"10.1.2.3", "2001:db8::7"}))
+    data = json.dumps({"insecure-registries": [entry], "debug": True}).encode()
+    keys = engine_keys(data, wish)
+    assert "insecure-registries" not in json.loads(merged(keys, data)), "empty is no default"
+    assert taken_back(keys, merged(keys, data), data) is not None
+    edited = merged(keys, data).replace(b"true", b"false")
+    back = json.loads(taken_back(keys, edited, data) or b"")
+    assert back == {"insecure-registries": [entry], "debug": False}
+    theirs = b'{"insecure-registries": ["theirs.test"]}'
+    assert taken_back(keys, theirs, data) == theirs
+
+
+@pytest.mark.parametrize(
+    "entry", ["acme.test", "images.acme.test:80", "10.1.2.0/31", "", "/", "x/y/z"]
+)
+def test_an_entry_for_others_is_theirs(entry: str) -> None:
+    wish = EngineWish(MIRROR, addresses=frozenset({"10.1.2.3", "2001:db8::7"}))
+    data = json.dumps({"insecure-registries": [entry]}).encode()
+    assert json.loads(merged(engine_keys(data, wish), data))["insecure-registries"] == [entry]
+
+
 def test_says_what_is_not_as_recommended() -> None:
     advice = engine_advice(b'{"insecure-registries": ["x.test"]}', WISH)
     assert ["x.test" in advice[0], "live-restore" in advice[1]] == [True, True]
@@ -156,8 +186,8 @@ def test_what_an_older_merge_had_changed_is_not_forgotten() -> None:
     first = engine_keys(data, WISH)
     healed = merged(first, data).replace(b"true", b"false")
     both = combined(first, engine_keys(healed, WISH))
-    back = taken_back(both, healed, data)
-    assert back == data.replace(b"true", b"false")
+    back = json.loads(taken_back(both, healed, data) or b"")
+    assert back == {"insecure-registries": ["images.acme.test"], "debug": False}
 
 
 @given(st.text(alphabet='ab\n#=[]"', max_size=20))

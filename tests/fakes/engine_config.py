@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.adapters.engine_config.running_engine import EngineWord
+from agent.adapters.engine_config.engine_word import EngineWord
 from agent.errors import EngineUnavailable
 
 
@@ -20,6 +20,8 @@ class FakeEngine:
         self.up, self.refuses_paths, self.dislikes = True, False, b"\0"
         self.mirrors: tuple[str, ...] = ()
         self.live = False
+        self.insecure: tuple[str, ...] = ()
+        self.stubborn = False  # keeps what it believes without TLS
         self.reloads = 0
         if file.exists():
             self.read()
@@ -40,7 +42,7 @@ class FakeEngine:
         """What it uses."""
         if not self.up:
             raise EngineUnavailable("it is down")
-        return EngineWord(self.mirrors, self.live)
+        return EngineWord(self.mirrors, self.live, self.insecure)
 
     def reload(self, desired: EngineWord) -> bool:
         """Read the file; whether that led to `desired`."""
@@ -66,8 +68,11 @@ class FakeEngine:
             self.mirrors = tuple(f"{mirror.rstrip('/')}/" for mirror in mirrors)
         if found.get("live-restore") is not None:
             self.live = bool(found["live-restore"])
+        if found.get("insecure-registries") is not None and not (self.stubborn and self.insecure):
+            plain = (entry.split("://")[-1] for entry in found["insecure-registries"])
+            self.insecure = tuple(sorted(plain))
 
     def restart(self) -> None:
         """Start again: what is absent is the default."""
-        self.mirrors, self.live = (), False
+        self.mirrors, self.live, self.insecure = (), False, ()
         self.read()

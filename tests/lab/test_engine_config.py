@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.adapters.engine_config import EngineConfigLayer, RunningEngine
+from agent.adapters.engine_config.mirror_tls import Lookup
 from agent.adapters.processes import other_engines
 from agent.errors import LayerFailed
 from agent.files.backup import Backups
@@ -28,15 +29,21 @@ ENGINES = pytest.mark.parametrize(
 
 
 def layer_of(
-    host: LabHost, mirror: str = MIRROR, *, timeout: float = PATIENCE, **options: bool
+    host: LabHost,
+    mirror: str = MIRROR,
+    *,
+    timeout: float = PATIENCE,
+    live_restore: bool = False,
+    lookup: Lookup = lambda _name: (),
 ) -> EngineConfigLayer:
     """From outside the host: its socket has one path, its files another. `timeout` (seconds) is
     also how long a reload is waited for that an engine refuses."""
     return EngineConfigLayer(
         RunningEngine(str(host.docker_socket), timeout=timeout),
         Backups(host.work / "backup"),
-        EngineWish(mirror, **options),
+        EngineWish(mirror, live_restore=live_restore),
         path=str(host.path("/etc/docker/daemon.json")),
+        lookup=lookup,
     )
 
 
@@ -77,6 +84,34 @@ def test_an_engine_takes_the_mirror_and_forgets_it_again(
     assert RunningEngine(str(host.docker_socket)).word().live_restore is False
     host.restart_engine()
     assert mirrors(host) == []
+
+
+INSECURE = [["https://images.acme.test"], ["images.acme.test:443", "10.9.0.0/16", "kept.test:5000"]]
+
+
+@ENGINES
+@pytest.mark.parametrize("entries", INSECURE, ids=["all", "some"])
+def test_an_engine_asks_the_mirror_for_tls_again(
+    lab_host: Hosts, engine: str, cgroup: str, entries: list[str]
+) -> None:
+    host = lab_host(engine, cgroup=cgroup, daemon_json={"insecure-registries": entries})
+    untouched = files(host)
+    word = RunningEngine(str(host.docker_socket)).word
+    before = word().insecure
+    assert len(before) == len(entries)
+    layer = layer_of(host, lookup=lambda _name: ["10.9.8.7"])
+    assert "insecure-registries" in layer.drift().differences[0].diff
+    layer.apply()
+    kept = tuple(entry for entry in entries if entry.startswith("kept"))
+    assert word().insecure == kept
+    assert layer.drift().none
+    present = "insecure-registries" in json.loads(files(host)["daemon.json"])
+    assert present is bool(kept), "an empty list would change the engine's default"
+    host.restart_engine()
+    assert word().insecure == kept
+    assert layer.drift().none
+    layer.restore()
+    assert (files(host), word().insecure) == (untouched, before)
 
 
 @ENGINES

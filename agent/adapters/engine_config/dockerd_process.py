@@ -30,13 +30,18 @@ def dockerd_behind(connection: socket.socket) -> "psutil.Process | None":
 
 
 def flag_value(arguments: Sequence[str], flag: str) -> str | None:
-    """The last value of a flag, written `--flag=value` or `--flag value`; None when absent."""
-    found = None
+    """The last value of a flag; None when absent."""
+    return next(reversed(flag_values(arguments, flag)), None)
+
+
+def flag_values(arguments: Sequence[str], flag: str) -> list[str]:
+    """All values of a flag, written `--flag=value` or `--flag value`, in order."""
+    found = []
     for index, argument in enumerate(arguments):
         if argument.startswith(f"{flag}="):
-            found = argument.partition("=")[2]
+            found.append(argument.partition("=")[2])
         elif argument == flag:
-            found = arguments[index + 1] if index + 1 < len(arguments) else ""
+            found.append(arguments[index + 1] if index + 1 < len(arguments) else "")
     return found
 
 

@@ -1,5 +1,8 @@
 """`ports.Layer` on `daemon.json`: merge our keys, reload, verify by the engine's own word.
 
+The last entry of `insecure-registries` is taken out in two steps while the engine runs, too: an
+empty list is read first, and then the key goes.
+
 Restoring takes two steps while the engine runs: an absent key keeps its old value in the engine
 (facts: 20.10 to 28.5), so a file with `[]` is read first, and then the original byte for byte.
 """
@@ -7,10 +10,11 @@ Restoring takes two steps while the engine runs: an absent key keeps its old val
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from agent.adapters.engine_config.dockerd_process import flag_value
-from agent.adapters.engine_config.running_engine import EngineWord
+from agent.adapters.engine_config.dockerd_process import flag_value, flag_values
+from agent.adapters.engine_config.engine_word import EngineWord, after_reading, in_words
+from agent.adapters.engine_config.mirror_tls import Lookup, MirrorTls
 from agent.errors import EngineUnavailable, LayerFailed
 from agent.files import file_state, kept_file
 from agent.files.backup import Backups, Record
@@ -18,6 +22,7 @@ from agent.files.kept_file import KeptFile, Return, Sight
 from agent.merging import json_edit
 from agent.merging.merge import neutralized
 from agent.merging.merge_engine import (
+    INSECURE,
     LIVE_RESTORE,
     MIRRORS,
     EngineWish,
@@ -63,12 +68,20 @@ class EnginePort(Protocol):
 class EngineConfigLayer:
     """Keeps one engine's `daemon.json`. `path` is the file; empty: the one that the running
     engine names on its command line. Methods raise `LayerFailed`; not for use by several threads
-    at once (other processes are kept out by the backups' lock)."""
+    at once (other processes are kept out by the backups' lock). `lookup` says which addresses a
+    host name means, or raises `OSError`; it is asked only where the engine trusts a network."""
 
     def __init__(
-        self, engine: EnginePort, backups: Backups, wish: EngineWish, *, path: str = ""
+        self,
+        engine: EnginePort,
+        backups: Backups,
+        wish: EngineWish,
+        *,
+        path: str = "",
+        lookup: Lookup = lambda _name: (),
     ) -> None:
         self._engine, self._backups, self._wish, self._path = engine, backups, wish, path
+        self._tls = MirrorTls(wish, lookup)
 
     @property
     def name(self) -> str:
@@ -84,17 +97,20 @@ class EngineConfigLayer:
         """See `ports.Layer`."""
         try:
             sight = self._kept().look()
-            advice = engine_advice(sight.state.data, self._wish)
+            advice = engine_advice(sight.state.data, self._tls.wish_for(sight.state.data))
         except LayerFailed as error:
             return Drift(NAME, blocked=str(error))
         except InvalidFile as error:
             return Drift(NAME, blocked=f"{self._file()}: {error}")
         notes = [Difference(self._file(), words) for words in advice]
-        insecure = flag_value(self._engine.arguments(), "--insecure-registry")
-        if insecure is not None:
-            words = f"dockerd runs with --insecure-registry {insecure}: nothing proves who that is"
+        flags = flag_values(self._engine.arguments(), "--insecure-registry")
+        for entry in flags:
+            words = f"dockerd runs with --insecure-registry {entry}: nothing proves who that is"
             notes.append(Difference("engine", words))
-        return Drift(NAME, self._differences(sight), self._conflict(), tuple(notes))
+        differences, conflict = self._differences(sight), self._conflict()
+        if self._tls.unresolved:
+            notes.append(Difference("engine", self._tls.unresolved))
+        return Drift(NAME, differences, conflict, tuple(notes))
 
     def apply(self) -> Drift:
         """See `ports.Layer`. A file that the engine does not take is put back as it was."""
@@ -119,7 +135,10 @@ class EngineConfigLayer:
 
     def _kept(self) -> KeptFile:
         return KeptFile(
-            self._file(), NAME, self._backups, lambda data: engine_keys(data, self._wish)
+            self._file(),
+            NAME,
+            self._backups,
+            lambda data: engine_keys(data, self._tls.wish_for(data)),
         )
 
     def _differences(self, sight: Sight) -> tuple[Difference, ...]:
@@ -131,10 +150,13 @@ class EngineConfigLayer:
             now = self._engine.word()
         except EngineUnavailable as error:
             return (Difference("engine", f"it cannot be asked: {error.message}"),)
-        desired = _word(sight.desired, now)
-        if now == desired:
-            return ()
-        return (Difference("engine", f"it {_said(now)} instead of what its file says"),)
+        desired = after_reading(sight.desired, now)
+        if now != desired:
+            return (Difference("engine", f"it {in_words(now)} instead of what its file says"),)
+        if insecure := self._tls.lost_to(now.insecure):
+            words = f"it believes {self._wish.mirror} without TLS: {', '.join(insecure)}"
+            return (Difference("engine", words),)
+        return ()
 
     def _conflict(self) -> str:
         """A key in the file that is also a flag keeps the engine from starting."""
@@ -148,30 +170,53 @@ class EngineConfigLayer:
                     f"dockerd runs with {flag}: it would not start with {path[0]} in its file too "
                     f"(take {flag} out of its unit, see: systemctl cat docker; then restart it)"
                 )
+        flags = flag_values(arguments, "--insecure-registry")
+        if insecure := self._tls.lost_to(flags):
+            return (
+                f"dockerd runs with --insecure-registry {insecure[0]}: it would believe anybody "
+                f"who answers for {self._wish.mirror} (take the flag out of its unit, see: "
+                "systemctl cat docker; then restart it)"
+            )
         return ""
 
     def _bring(self, sight: Sight) -> None:
         kept = self._kept()
         running = self._engine.running()
+        step = self._emptied(sight.desired) if running else sight.desired
         if sight.differs:
             self._ask(sight)
-            kept.write(sight)
+        kept.write(replace(sight, desired=step))
         if not running:
             return
         try:
-            taken = self._engine.reload(_word(sight.desired, self._engine.word()))
+            taken = self._engine.reload(after_reading(step, self._engine.word()))
             error = "it kept its configuration"
+            if taken and self._tls.lost_to(self._engine.word().insecure):
+                taken, error = False, "it still believes the mirror without TLS"
         except (EngineUnavailable, LayerFailed) as raised:
             taken, error = False, raised.message
         if taken:
+            kept.write(kept.look())
             return
-        if sight.differs:
+        if step != sight.state.data:
             kept.revert(sight)
         raise LayerFailed(
             f"the engine did not accept the new {self._file()}: {error}",
             hint="its log says why: journalctl -u docker; the file is unchanged (Docker 20.10 "
             "accepts no mirror with a path)",
         )
+
+    def _emptied(self, desired: bytes) -> bytes:
+        """What a running engine has to read first: with an empty list instead of the absent key
+        when it keeps entries that take the mirror's TLS away."""
+        text = decoded(desired)
+        try:
+            stays = self._tls.lost_to(self._engine.word().insecure)
+        except EngineUnavailable:  # the reload will say so
+            stays = []
+        if not stays or json_edit.value(text, INSECURE) is not None:
+            return desired
+        return json_edit.put(text, INSECURE, "[]").encode()
 
     def _ask(self, sight: Sight) -> None:
         """The engine's own check of the file, before it is switched. What it says against the
@@ -240,29 +285,13 @@ class EngineConfigLayer:
             now = self._engine.word()
         except EngineUnavailable:
             return False
-        return now == _word(data, now)
+        return now == after_reading(data, now)
 
     def _follow(self, data: bytes | None) -> list[str]:
         try:
-            if self._engine.reload(_word(data, self._engine.word())):
+            if self._engine.reload(after_reading(data, self._engine.word())):
                 return []
             said = "it kept its configuration"
         except (EngineUnavailable, LayerFailed) as error:
             said = error.message
         return [f"it did not reload: {said}; restart it: systemctl restart docker"]
-
-
-def _word(data: bytes | None, now: EngineWord) -> EngineWord:
-    """What the engine has to say after it has read `data`: an absent key changes nothing."""
-    text = decoded(data or b"")
-    mirrors: Any = json_edit.value(text, MIRRORS)
-    live: Any = json_edit.value(text, LIVE_RESTORE)
-    return EngineWord(
-        now.mirrors if mirrors is None else tuple(f"{mirror.rstrip('/')}/" for mirror in mirrors),
-        now.live_restore if live is None else live,
-    )
-
-
-def _said(word: EngineWord) -> str:
-    mirrors = ", ".join(word.mirrors) or "no mirror"
-    return f"uses {mirrors} and has live-restore {'on' if word.live_restore else 'off'}"

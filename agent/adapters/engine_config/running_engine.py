@@ -10,12 +10,12 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.adapters.engine_config.dockerd_process import dockerd_behind, flag_value, told
+from agent.adapters.engine_config.engine_word import EngineWord, said_by
 from agent.errors import EngineUnavailable, LayerFailed
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ _LARGEST = 16 << 20  # bytes of an answer
 _VALIDATE_S = 30.0
 _RELOADS = "%7B%22type%22%3A%5B%22daemon%22%5D%2C%22event%22%3A%5B%22reload%22%5D%7D"
 _SYSTEMDS = ("NOTIFY_", "LISTEN_", "WATCHDOG_")  # not meant for a second process
-
-
-@dataclass(frozen=True, slots=True)
-class EngineWord:
-    """What the engine itself says of the settings that are ours; mirrors end in a slash."""
-
-    mirrors: tuple[str, ...]
-    live_restore: bool
 
 
 class RunningEngine:
@@ -72,10 +64,7 @@ class RunningEngine:
 
     def word(self) -> EngineWord:
         """Its own word. Raises `EngineUnavailable`."""
-        info = self._info()
-        registries = info.get("RegistryConfig") or {}
-        mirrors = registries.get("Mirrors") or ()
-        return EngineWord(tuple(map(str, mirrors)), info.get("LiveRestoreEnabled") is True)
+        return said_by(self._info())
 
     def reload(self, desired: EngineWord) -> bool:
         """Make it read its file, and wait until it did and its word is `desired`; False when that
