@@ -145,6 +145,7 @@ def reconciler(config: Config, built: Lockdown, enforcer: Enforcer) -> Reconcile
         finding_factory=parts.finding_factory,
         emit=parts.emit,
         healing=built.healing,
+        always_restored=frozenset({"firewall"}),
     )
 
 

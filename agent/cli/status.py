@@ -137,7 +137,8 @@ def _lockdown(layers: Sequence[StatusFields]) -> list[str]:
     for layer in layers:
         name, drift = cell(layer.get("layer")), layer.get("drift") or []
         healed = f", healed {counted(layer['healed'], 'time')}" if layer.get("healed") else ""
-        fought = ", left alone: another tool keeps reverting it" if layer.get("conflict") else ""
+        what = "left alone" if layer.get("left_alone") else "restored each time"
+        fought = f", {what}: another tool keeps reverting it" if layer.get("conflict") else ""
         state = "in place" if layer.get("in_place") else "not in place"
         lines.append(f"{name} {state}{healed}{fought}")
         lines += [f"{name}: {cell(words)}" for words in (layer.get("error"), *drift) if words]

@@ -32,7 +32,7 @@ class RevertBackoff:
 
     @property
     def backing_off(self) -> bool:
-        """Whether the layer is left alone for now."""
+        """Whether the layer, or where it is always restored its reports, pause for now."""
         return self._until is not None
 
     def healed(self, now: float) -> bool:
@@ -71,7 +71,8 @@ class Cause:
 
 @dataclass(slots=True)
 class LayerState:
-    """One layer. `mended` counts how often it was restored; `again`: check once more afterwards."""
+    """One layer. `mended` counts how often it was restored, `unreported` those of them that no
+    finding told yet; `again`: check once more afterwards."""
 
     layer: Layer
     backoff: RevertBackoff
@@ -79,6 +80,7 @@ class LayerState:
     drift: Drift | None = None
     error: str = ""
     mended: int = 0
+    unreported: int = 0
     busy: bool = False
     again: bool = False
     cause: Cause = Cause()
@@ -94,3 +96,20 @@ class LayerState:
     def notes(self) -> list[str]:
         """What is not ours to change, one sentence each."""
         return [f"{d.place}: {d.words}" for d in self.drift.notes] if self.drift else []
+
+
+def conflict_words(
+    name: str, limits: RevertLimits, pause: float, culprit: str, *, always: bool
+) -> str:
+    """What a conflict over a layer means, in sentences; `always`: it is restored each time."""
+    by = f" (last: {culprit})" if culprit else ""
+    what = f"It is left alone for {pause:g} s."
+    if always:
+        what = (
+            f"It is restored each time; what happens in the next {pause:g} s is reported at their "
+            "end. Have the other tool leave it alone, or take it out of lockdown.layers."
+        )
+    return (
+        f"{name} was undone more than {limits.heals} times in {limits.seconds:g} s: another tool "
+        f"manages it{by}. {what}"
+    )

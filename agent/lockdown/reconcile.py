@@ -1,6 +1,8 @@
 """Keeps the lockdown's layers as they should be: observe, restore, report.
 
-A layer that another tool keeps reverting is left alone for a growing pause (`RevertBackoff`).
+A layer that another tool keeps reverting is left alone for a growing pause (`RevertBackoff`). One
+of `always_restored` is not: what it keeps out would come in during the pause. It is restored each
+time, and only the reports pause: their number is reported when the pause is over.
 Works on the loop's thread; the layers' own work runs elsewhere, one job a layer at a time. It knows
 no file and no firewall.
 """
@@ -8,7 +10,13 @@ no file and no firewall.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from agent.lockdown.layer_state import Cause, LayerState, RevertBackoff, RevertLimits
+from agent.lockdown.layer_state import (
+    Cause,
+    LayerState,
+    RevertBackoff,
+    RevertLimits,
+    conflict_words,
+)
 from agent.ports import Clock, Layer
 from agent.ports.lockdown_values import Drift
 from agent.ports.work import Work
@@ -34,10 +42,12 @@ class Reconciler:
         finding_factory: FindingFactory,
         emit: Callable[[Finding], None],
         healing: Callable[[str, bool], None] = lambda _name, _on: None,
+        always_restored: frozenset[str] = frozenset(),
     ) -> None:
         """`healing` informs a layer that restores itself at once whether it may; it is called with
         the layer's other work and raises as that does."""
         self._healing = healing
+        self._always_restored = always_restored
         self.states = {layer.name: LayerState(layer, RevertBackoff(limits)) for layer in layers}
         self._mend = mend
         self._limits = limits
@@ -72,6 +82,8 @@ class Reconciler:
         """Check all when the period is over, and those whose pause is."""
         now = self._clock.monotonic()
         over = [name for name, state in self.states.items() if state.backoff.over(now)]
+        for name in over:
+            self._sum_up(self.states[name])
         if now >= self._next:
             self._next = now + self._period
             self.check()
@@ -83,7 +95,7 @@ class Reconciler:
         state = self.states.get(name)
         if state is None or self.stood_down:
             return
-        mended = self._mend and not state.backoff.backing_off
+        mended = self._mend and not self._left_alone(state)
         state.cause = Cause(culprit or state.cause.culprit, state.cause.mended + mended)
         if mended:
             self._count(state, state.cause)
@@ -127,8 +139,6 @@ class Reconciler:
             then(rows)
         self._restore_when_idle()
 
-    # What is known.
-
     def looked_at(self, name: str) -> bool:
         """Whether the first check of a layer, with what it restored, is over; true if unknown."""
         state = self.states.get(name)
@@ -148,6 +158,7 @@ class Reconciler:
                 "error": state.error,
                 "healed": state.mended,
                 "conflict": state.backoff.backing_off,
+                "left_alone": self._left_alone(state),
             }
             for name, state in self.states.items()
         ]
@@ -159,19 +170,17 @@ class Reconciler:
         reasons = []
         for row in self.status() if self._mend else []:
             if row["conflict"]:
-                reasons.append(f"{row['layer']}: another tool keeps reverting it; left alone")
+                what = "left alone" if row["left_alone"] else "it is restored each time"
+                reasons.append(f"{row['layer']}: another tool keeps reverting it; {what}")
             reasons += [
                 f"{row['layer']}: {words}" for words in (row["error"], *row["drift"]) if words
             ]
         return reasons
 
-    # Looking.
-
     def _look(self, state: LayerState) -> None:
         state.busy = True
         cause, state.cause = state.cause, Cause()
-        layer, backing_off = state.layer, state.backoff.backing_off
-        mend = self._mend and not backing_off
+        layer, mend = state.layer, self._mend and not self._left_alone(state)
 
         def attend() -> Drift:
             self._healing(layer.name, mend)
@@ -236,18 +245,31 @@ class Reconciler:
         state.mended += 1
         if not state.backoff.healed(self._clock.monotonic()):
             return
-        summary = (
-            f"{state.layer.name} was undone more than {self._limits.heals} times in "
-            f"{self._limits.seconds:g} s: somebody else manages it. It is left alone for "
-            f"{state.backoff.pause:g} s."
+        always = state.layer.name in self._always_restored
+        summary = conflict_words(
+            state.layer.name, self._limits, state.backoff.pause, cause.culprit, always=always
         )
         self._say("lockdown.conflict", summary, state, cause, kind=Kind.ALARM)
 
     def _healed(self, state: LayerState, what: str, cause: Cause) -> None:
+        if state.backoff.backing_off:
+            state.unreported += max(cause.mended, 1)
+            return
         by = f" by {cause.culprit}" if cause.culprit else ""
         times = f" {cause.mended} times" if cause.mended > 1 else ""
         summary = f"{state.layer.name} was undone{times}{by} and healed: {what}"
         self._say("lockdown.healed", summary, state, cause, kind=Kind.ALARM)
+
+    def _sum_up(self, state: LayerState) -> None:
+        """A pause of the reports is over: how often the layer was undone in it."""
+        times, state.unreported = state.unreported, 0
+        if times:
+            what = f"{times} times in the last {state.backoff.pause:g} s"
+            summary = f"{state.layer.name} was undone {what} and healed each time"
+            self._say("lockdown.healed", summary, state, Cause(), kind=Kind.ALARM)
+
+    def _left_alone(self, state: LayerState) -> bool:
+        return state.backoff.backing_off and state.layer.name not in self._always_restored
 
     def _say(
         self,

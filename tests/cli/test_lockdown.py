@@ -239,6 +239,7 @@ def test_status_has_a_line_a_layer_and_one_for_each_thing_wrong(host: Host) -> N
     lockdown = [
         fine | {"healed": 1, "conflict": False},
         {"layer": "daemon.json", "in_place": False, "drift": ["/etc/docker/daemon.json: differs"]},
+        {"layer": "fake", "in_place": False, "error": "x", "conflict": True, "left_alone": True},
         {"layer": "firewall", "in_place": False, "error": "nft is missing", "conflict": True},
     ]
     host.serve({"status": lambda _: STATUS | {"lockdown": lockdown}})
@@ -248,7 +249,8 @@ def test_status_has_a_line_a_layer_and_one_for_each_thing_wrong(host: Host) -> N
         "files: note: x: y",
         "daemon.json not in place\n",
         "daemon.json: /etc/docker/daemon.json: differs",
-        "firewall not in place, left alone: another tool keeps reverting it",
+        "fake not in place, left alone: another tool keeps reverting it",
+        "firewall not in place, restored each time: another tool keeps reverting it",
         "firewall: nft is missing",
     ):
         assert told in said

@@ -130,6 +130,7 @@ class Rig:
             finding_factory=finding_factory,
             emit=self._emit,
             healing=self.healing,
+            always_restored=frozenset({"firewall"}),
         )
         self.host.hub.listeners.append(self._heard)
 

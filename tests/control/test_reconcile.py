@@ -319,24 +319,42 @@ def test_as_many_heals_as_allowed_are_no_fight() -> None:
     assert rig.reconciler.status()[0]["healed"] == REVERT_LIMITS.heals
 
 
-def test_the_layer_that_restores_itself_can_be_stopped_and_started() -> None:
+def test_the_firewall_never_gives_in_and_only_its_reports_pause() -> None:
     rig, firewall = walled()
     for number in range(REVERT_LIMITS.heals + 1):
         firewall.disturb(f"puppet[{number}]")
         rig.drain()
     assert events(rig).count("conflict") == 1
-    firewall.disturb("puppet[9]")
-    rig.drain()
-    assert not stands(firewall), "it was told to stop"
-    assert events(rig)[-1] == "drift"
-    assert told(rig)[-1].details["culprit"] == "puppet[9]"
-    heals = rig.reconciler.status()[0]["healed"]
+    conflict = told(rig)[-1]
+    assert f"puppet[{REVERT_LIMITS.heals}]" in conflict.summary
+    assert "It is restored each time" in conflict.summary
+    said = len(told(rig))
+    for number in range(40):
+        firewall.disturb(f"puppet[{number}]")
+        assert stands(firewall), "it mends itself at once"
+        rig.drain()
+        assert stands(firewall)
+    assert len(told(rig)) == said, "reports pause"
+    row = rig.reconciler.status()[0]
+    assert (row["in_place"], row["conflict"], row["left_alone"]) == (True, True, False)
+    assert "it is restored each time" in rig.reconciler.degraded()[0]
     rig.tick(REVERT_LIMITS.seconds)
     rig.drain()
-    assert stands(firewall), "it is tried again"
-    assert rig.reconciler.status()[0]["healed"] == heals + 1
-    firewall.disturb("puppet[10]")
-    assert stands(firewall), "and mends itself again"
+    assert [finding.summary for finding in told(rig)[said:]] == [
+        f"firewall was undone 41 times in the last {REVERT_LIMITS.seconds:g} s and healed each time"
+    ], "the 40, and the last one before the pause"
+    assert not rig.reconciler.degraded()
+
+
+def test_a_firewall_whose_helper_is_gone_is_put_back_during_a_pause_too() -> None:
+    rig, firewall = walled()
+    for _ in range(REVERT_LIMITS.heals + 1):
+        firewall.disturb("puppet")
+        rig.drain()
+    firewall.observed = None
+    rig.tick(LOOK_SECONDS)
+    rig.drain()
+    assert stands(firewall)
 
 
 def test_a_fight_over_one_layer_stops_no_other() -> None:
